@@ -1,1 +1,12 @@
-//! topology
+//! What every other crate agrees on: which tables are sharded and how, what a flag, a phase,
+//! an epoch and a gate are. Pure: no I/O, no clock, no SQL beyond names and the shard function.
+
+mod gate;
+mod name;
+mod phase;
+mod table;
+
+pub use gate::{Gate, GateError, GateState};
+pub use name::{NameError, QualifiedName, quote_ident};
+pub use phase::{Epoch, FlagError, Phase, Side};
+pub use table::{ShardId, ShardedTable, TableId, TopologyError, TopologyHash};

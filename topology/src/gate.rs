@@ -1,0 +1,187 @@
+//! The gate: an empty table whose *name* is the durable truth about a table's epoch and phase.
+//!
+//! `gate_<id>_<epoch>_<flag or hold>[_<hash>]`, parsed from the right, only `[0-9a-z_]`: with
+//! other characters in it MySQL 9.7, killed during the RENAME, answered 1812 until a second restart.
+
+use std::fmt;
+
+use crate::{Epoch, Phase, QualifiedName, TableId, TopologyHash, quote_ident};
+
+/// What a gate's name says the fleet does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GateState {
+    /// The fleet is in this phase.
+    Open(Phase),
+    /// Nobody writes, sidecars wait: the last keys of the reverse sync are applied.
+    Hold,
+}
+
+/// One gate, as its name tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gate {
+    /// The configured table it stands for.
+    pub table: TableId,
+    /// Counts the changes of this table.
+    pub epoch: Epoch,
+    /// Phase or hold.
+    pub state: GateState,
+    /// Hash of the topology; in the name from `1101` on, absent in `1100`.
+    pub hash: Option<TopologyHash>,
+}
+
+/// A table in schema `shunt` that begins like a gate and is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` in schema shunt looks like a gate but cannot be read as one")]
+pub struct GateError(pub String);
+
+impl Gate {
+    /// The schema of gates and of all of Shunt's own tables.
+    pub const SCHEMA: &'static str = "shunt";
+    /// How every gate's name begins.
+    pub const PREFIX: &'static str = "gate_";
+
+    /// The gate of `table` in `epoch`; the hash is put in by phase.
+    #[must_use]
+    pub fn new(table: TableId, epoch: Epoch, state: GateState, hash: TopologyHash) -> Self {
+        let hash = (state != GateState::Open(Phase::Legacy)).then_some(hash);
+        Self {
+            table,
+            epoch,
+            state,
+            hash,
+        }
+    }
+
+    /// The table name, without schema.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let state = match self.state {
+            GateState::Open(phase) => phase.flag(),
+            GateState::Hold => "hold",
+        };
+        let base = format!("{}{}_{}_{state}", Self::PREFIX, self.table, self.epoch);
+        match self.hash {
+            Some(hash) => format!("{base}_{hash}"),
+            None => base,
+        }
+    }
+
+    /// `` `shunt`.`gate_…` ``.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        QualifiedName::new(Self::SCHEMA, self.name()).quoted()
+    }
+
+    /// The statement that takes the shared metadata lock and fails with 1146 when the epoch is over.
+    ///
+    /// `LIMIT 0` keeps it from opening a read view; `SQL_NO_CACHE` keeps MariaDB's query cache from
+    /// answering without a lock (MySQL has no such cache and accepts the word up to 9.x with a
+    /// warning, so it is left out there).
+    #[must_use]
+    pub fn probe_sql(&self, mariadb: bool) -> String {
+        let no_cache = if mariadb { "SQL_NO_CACHE " } else { "" };
+        format!("SELECT {no_cache}1 FROM {} LIMIT 0", self.quoted())
+    }
+
+    /// Reads a gate's table name; `Ok(None)` when the name does not begin like a gate.
+    ///
+    /// # Errors
+    /// [`GateError`] when it begins like one and does not parse: that fails closed.
+    pub fn parse(name: &str) -> Result<Option<Self>, GateError> {
+        let Some(rest) = name.strip_prefix(Self::PREFIX) else {
+            return Ok(None);
+        };
+        let bad = || GateError(name.to_owned());
+        let (rest, last) = rest.rsplit_once('_').ok_or_else(bad)?;
+        let (rest, state, hash) = match TopologyHash::parse(last) {
+            Some(hash) => {
+                let (rest, state) = rest.rsplit_once('_').ok_or_else(bad)?;
+                (rest, state, Some(hash))
+            }
+            None => (rest, last, None),
+        };
+        let state = match state {
+            "hold" => GateState::Hold,
+            flag => GateState::Open(flag.parse().map_err(|_| bad())?),
+        };
+        let (id, epoch) = rest.rsplit_once('_').ok_or_else(bad)?;
+        let gate = Self {
+            table: TableId::new(id).map_err(|_| bad())?,
+            epoch: Epoch(epoch.parse().map_err(|_| bad())?),
+            state,
+            hash,
+        };
+        if gate.name() == name && hash.is_none() == (state == GateState::Open(Phase::Legacy)) {
+            Ok(Some(gate))
+        } else {
+            Err(bad())
+        }
+    }
+}
+
+impl fmt::Display for GateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(phase) => phase.fmt(f),
+            Self::Hold => f.write_str("hold"),
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(id: &str, epoch: u64, state: GateState) -> Gate {
+        Gate::new(
+            TableId::new(id).unwrap(),
+            Epoch(epoch),
+            state,
+            TopologyHash::parse("5f1c9a02").unwrap(),
+        )
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for id in ["user", "user_8", "a_1100", "x_0111_5f1c9a02"] {
+            for state in Phase::ALL
+                .map(GateState::Open)
+                .into_iter()
+                .chain([GateState::Hold])
+            {
+                let gate = gate(id, 8, state);
+                assert_eq!(Gate::parse(&gate.name()), Ok(Some(gate.clone())), "{gate}");
+            }
+        }
+        assert_eq!(
+            gate("user", 8, GateState::Open(Phase::ShardRead)).name(),
+            "gate_user_8_0111_5f1c9a02"
+        );
+        assert_eq!(
+            gate("user", 1, GateState::Open(Phase::Legacy)).name(),
+            "gate_user_1_1100"
+        );
+    }
+
+    #[test]
+    fn what_only_looks_like_a_gate_fails_closed() {
+        assert_eq!(Gate::parse("history"), Ok(None));
+        for bad in [
+            "gate_",
+            "gate_user",
+            "gate_user_1_1102",
+            "gate_user_x_1100",
+            "gate_user_1_0111",
+            "gate_user_01_1100",
+            "gate_user_1_1100_5f1c9a02",
+        ] {
+            assert!(Gate::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
