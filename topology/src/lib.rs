@@ -4,9 +4,11 @@
 mod gate;
 mod name;
 mod phase;
+mod schema;
 mod table;
 
 pub use gate::{Gate, GateError, GateState};
 pub use name::{NameError, QualifiedName, quote_ident};
 pub use phase::{Epoch, FlagError, Phase, Side};
+pub use schema::{Column, ColumnKind, Generated, TableSchema, UniqueKey};
 pub use table::{ShardId, ShardedTable, TableId, TopologyError, TopologyHash};
