@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{Epoch, Phase, QualifiedName, TableId, TopologyHash, quote_ident};
+use crate::{Epoch, Phase, QualifiedName, TableId, TopologyHash};
 
 /// What a gate's name says the fleet does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

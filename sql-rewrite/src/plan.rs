@@ -1,0 +1,155 @@
+//! What will be executed for one statement: the closed vocabulary between planner and executor.
+//!
+//! The executor takes no decision and makes no SQL. Where a plan depends on what only the server
+//! knows (which keys a predicate hits, which ids were generated) it says so in [`Needs`], and the
+//! rest is made here from the answer: [`Write::program`], [`Program::effects`].
+
+use std::sync::Arc;
+
+use topology::{Phase, ShardId, TableId, TableSchema};
+
+/// The phase and shape of one configured table at the moment of planning.
+#[derive(Debug, Clone)]
+pub struct TableView {
+    /// The phase of the epoch under which the statement will run.
+    pub phase: Phase,
+    /// Columns and keys, as loaded in that epoch.
+    pub schema: Arc<TableSchema>,
+}
+
+/// The plan of one statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Plan {
+    /// The client's own statement, no gate: it names no configured table after all, or is a plain
+    /// read of the legacy side.
+    Relay,
+    /// The client's own statement under the gates of these tables.
+    Gated {
+        /// In the order in which the gates are taken.
+        tables: Vec<TableId>,
+        /// The statement commits implicitly (DDL in `Legacy`): the gate is only looked at.
+        implicit_commit: bool,
+    },
+    /// One statement over shard tables instead of the client's.
+    ShardRead(ShardRead),
+    /// A write to both sides (1101, 0111) or to shards alone (0011).
+    Write(Box<Write>),
+    /// Nothing runs.
+    Refuse(Refusal),
+}
+
+/// A read that the shards answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShardRead {
+    /// The sharded table.
+    pub table: TableId,
+    /// The spliced text. The client's `?` are all in it, once each and in order.
+    pub sql: Vec<u8>,
+    /// The shards it reads.
+    pub shards: Vec<ShardId>,
+    /// A locking read: it runs under the gate, in a transaction.
+    pub locking: bool,
+    /// Where the column definitions that the client sees come from.
+    pub columns: ColumnSource,
+}
+
+/// How column definitions become those of the unsharded table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnSource {
+    /// One shard table in the place of legacy: the shard's schema and table names are put right.
+    Rename,
+    /// A derived table loses flags and names: the definitions are those of COM_STMT_PREPARE of the
+    /// client's own text; refused where a value's binary encoding would differ.
+    Prepare,
+}
+
+/// A statement that is not run, and why. Sent to the client as an ERR packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A short stable name of the reason, for counting: `other-unique-key`, `not-understood`.
+    pub reason: &'static str,
+    /// What is refused, in which phase, and what to do instead.
+    pub message: String,
+}
+
+/// A write, to be carried out in one transaction under the gate of `table`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// The sharded table.
+    pub table: TableId,
+    /// What the executor must learn first.
+    pub needs: Needs,
+    /// It is an INSERT or REPLACE (the first one of a dual phase marks `migrate_<name>_end`).
+    pub inserts: bool,
+}
+
+/// What must be known before the statements of a [`Write`] can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: [`Write::program`] can be called with [`Learnt::Nothing`].
+    Nothing,
+    /// The rows of this locking SELECT, run under the gate.
+    Keys {
+        /// Locks the rows that the statement will touch.
+        select: Vec<u8>,
+        /// More rows than this are refused ([`Write::too_many_keys`]).
+        limit: usize,
+    },
+    /// That many consecutive ids from the sequence (0011 only).
+    SequenceIds {
+        /// How many ids.
+        count: u64,
+        /// The highest id that the statement itself gives: the sequence is pushed above it first.
+        push: Option<u64>,
+    },
+}
+
+/// The answer to [`Needs`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Learnt {
+    /// To [`Needs::Nothing`].
+    Nothing,
+    /// To [`Needs::Keys`]: the rows, cell by cell as in the text protocol, NULL as `None`.
+    Keys(Vec<Vec<Option<Vec<u8>>>>),
+    /// To [`Needs::SequenceIds`]: the first id.
+    FirstId(u64),
+}
+
+/// The statements of a [`Write`], in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Program {
+    /// What the client's statement becomes; never empty. Their answers are the client's answer:
+    /// one alone is passed on, of several the counts are added up.
+    pub statements: Vec<Run>,
+    /// What follows in the same transaction and is not seen: mirror or dirty log.
+    pub effects: Effects,
+}
+
+/// One visible statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Run {
+    /// The client's own bytes: its COM_QUERY text or its COM_STMT_EXECUTE.
+    Client,
+    /// This text; parameters are in it as literals.
+    Text(Vec<u8>),
+}
+
+/// The unseen statements of a [`Program`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effects {
+    /// Known now: they can be pipelined behind the statements.
+    Known(Vec<Vec<u8>>),
+    /// Rows with generated ids: `Effects::after_insert` makes them from the OK packet.
+    AfterInsert(Box<AfterInsert>),
+}
+
+/// A mirror that waits for the generated ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AfterInsert {
+    /// How many rows the statement lists.
+    pub rows: u64,
+}
+
+/// A primary key, as SQL literals, in the order of the key's columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(pub Vec<String>);

@@ -1,0 +1,30 @@
+//! Parameter values of the binary protocol, as the planner sees them.
+
+/// One parameter of an EXECUTE.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// A signed integer of any width.
+    Int(i64),
+    /// An unsigned integer of any width.
+    UInt(u64),
+    /// FLOAT.
+    Float(f32),
+    /// DOUBLE.
+    Double(f64),
+    /// DECIMAL in text.
+    Decimal(Vec<u8>),
+    /// A string in `character_set_client`.
+    Text(Vec<u8>),
+    /// A BLOB: bytes of charset binary.
+    Blob(Vec<u8>),
+    /// DATE in text: `2024-01-31`.
+    Date(String),
+    /// DATETIME or TIMESTAMP in text: `2024-01-31 10:00:00.000000`.
+    DateTime(String),
+    /// TIME in text: `-838:59:59.000000`.
+    Time(String),
+    /// Sent by COM_STMT_SEND_LONG_DATA: not known to Shunt, only home has it.
+    LongData,
+}
