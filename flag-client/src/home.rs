@@ -106,11 +106,7 @@ impl HomeConfig {
     /// [`HomeError::Url`], which never repeats the password.
     pub fn from_url(url: &str) -> Result<Self, HomeError> {
         let opts = Opts::from_url(url).map_err(|error| HomeError::Url(error.to_string()))?;
-        let mut config = Self::new(
-            opts.ip_or_hostname(),
-            opts.tcp_port(),
-            opts.user().unwrap_or("root"),
-        );
+        let mut config = Self::new(opts.ip_or_hostname(), opts.tcp_port(), opts.user().unwrap_or("root"));
         config.password = opts.pass().map(ToOwned::to_owned);
         Ok(config)
     }
@@ -131,9 +127,7 @@ impl Server {
     /// Reads the answer to `SELECT VERSION()`, for instance `10.11.19-MariaDB-0+deb12u1` or `9.7.0`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut numbers = text
-            .split(|c: char| !c.is_ascii_digit())
-            .map(|part| part.parse().unwrap_or(0));
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
         let mut next = || numbers.next().unwrap_or(0);
         Self {
             mariadb: text.to_ascii_lowercase().contains("mariadb"),
@@ -222,10 +216,7 @@ impl Home {
     /// No connection is made yet.
     #[must_use]
     pub fn new(config: HomeConfig) -> Self {
-        Self {
-            address: format!("{}:{}", config.host, config.port).into(),
-            config: Arc::new(config),
-        }
+        Self { address: format!("{}:{}", config.host, config.port).into(), config: Arc::new(config) }
     }
 
     /// `host:port`.
@@ -254,18 +245,13 @@ impl Home {
 
     async fn login(&self) -> Result<HomeConn, HomeError> {
         let mut result = Conn::new(self.opts(self.config.tls != HomeTls::Off)).await;
-        let no_tls = matches!(
-            result,
-            Err(MyError::Driver(DriverError::NoClientSslFlagFromServer))
-        );
+        let no_tls = matches!(result, Err(MyError::Driver(DriverError::NoClientSslFlagFromServer)));
         if no_tls && self.config.tls == HomeTls::Preferred {
             result = Conn::new(self.opts(false)).await;
         }
         let mut conn = result.map_err(|error| self.login_error(error))?;
-        let text: Option<String> = conn
-            .query_first("SELECT VERSION()")
-            .await
-            .map_err(|error| self.login_error(error))?;
+        let text: Option<String> =
+            conn.query_first("SELECT VERSION()").await.map_err(|error| self.login_error(error))?;
         let mut conn = HomeConn {
             conn,
             server: Server::parse(&text.unwrap_or_default()),
@@ -277,11 +263,8 @@ impl Home {
 
     fn opts(&self, tls: bool) -> OptsBuilder {
         let ssl = tls.then(|| match &self.config.tls {
-            HomeTls::Required { ca } => SslOpts::default().with_root_certs(
-                ca.iter()
-                    .map(|path| path.clone().into())
-                    .collect::<Vec<_>>(),
-            ),
+            HomeTls::Required { ca } => SslOpts::default()
+                .with_root_certs(ca.iter().map(|path| path.clone().into()).collect::<Vec<_>>()),
             HomeTls::Preferred | HomeTls::Off => SslOpts::default()
                 .with_danger_accept_invalid_certs(true)
                 .with_danger_skip_domain_validation(true),
@@ -301,10 +284,7 @@ impl Home {
     }
 
     fn unreachable(&self, cause: String) -> HomeError {
-        HomeError::Unreachable {
-            address: self.address.clone(),
-            cause,
-        }
+        HomeError::Unreachable { address: self.address.clone(), cause }
     }
 
     fn login_error(&self, error: MyError) -> HomeError {
@@ -408,18 +388,12 @@ impl HomeConn {
     #[must_use]
     pub fn statement_error(&self, doing: &str, error: &MyError) -> HomeError {
         let (code, cause) = match error {
-            MyError::Server(error) => (
-                Some(error.code),
-                format!("{} ({}, {})", error.message, error.code, error.state),
-            ),
+            MyError::Server(error) => {
+                (Some(error.code), format!("{} ({}, {})", error.message, error.code, error.state))
+            }
             error => (None, error.to_string()),
         };
-        HomeError::Statement {
-            address: self.address.clone(),
-            doing: doing.to_owned(),
-            code,
-            cause,
-        }
+        HomeError::Statement { address: self.address.clone(), doing: doing.to_owned(), code, cause }
     }
 
     async fn pin_session(&mut self) -> Result<(), HomeError> {
@@ -428,10 +402,7 @@ impl HomeConn {
         }
         // A global limit for applications must not end a copy; the name differs.
         let (limit, snapshot) = if self.server.mariadb {
-            (
-                "SET SESSION max_statement_time=0",
-                Some("SET SESSION innodb_snapshot_isolation=OFF"),
-            )
+            ("SET SESSION max_statement_time=0", Some("SET SESSION innodb_snapshot_isolation=OFF"))
         } else {
             ("SET SESSION max_execution_time=0", None)
         };

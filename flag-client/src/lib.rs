@@ -7,7 +7,10 @@
 //! - [`FlagStore`]: the keys in Redis: request, state, throttle. Redis wakes and asks; it never decides.
 
 mod home;
+mod redis_url;
 mod schema;
 
 pub use home::{CONNECT_TIMEOUT, Home, HomeConfig, HomeConn, HomeError, HomeTls, Server};
 pub use schema::{SchemaError, fingerprint, load as load_schema};
+
+pub use redis_url::{check_redis_url, with_redis_password};

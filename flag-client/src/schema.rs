@@ -42,11 +42,8 @@ pub enum SchemaError {
 /// [`SchemaError`] for a missing table, shard key or primary key, and when home does not answer.
 pub async fn load(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, SchemaError> {
     let name = table.legacy();
-    let schema = TableSchema {
-        table: table.clone(),
-        columns: columns(conn, name).await?,
-        ..keys(conn, table).await?
-    };
+    let schema =
+        TableSchema { table: table.clone(), columns: columns(conn, name).await?, ..keys(conn, table).await? };
     if schema.column(table.shard_key()).is_none() {
         let has: Vec<_> = schema.columns.iter().map(|c| c.name.as_str()).collect();
         return Err(SchemaError::NoShardKey {
@@ -121,9 +118,7 @@ const KEYS_SQL: &str = "SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), NON_UNIQUE
 
 async fn column_rows(conn: &mut HomeConn, name: &QualifiedName) -> Result<Vec<Row>, SchemaError> {
     let doing = format!("reading the columns of {name}");
-    let rows: Vec<Row> = conn
-        .rows(&doing, COLUMNS_SQL, (&name.schema, &name.table))
-        .await?;
+    let rows: Vec<Row> = conn.rows(&doing, COLUMNS_SQL, (&name.schema, &name.table)).await?;
     if rows.is_empty() {
         return Err(SchemaError::NoTable(name.clone()));
     }
@@ -132,9 +127,7 @@ async fn column_rows(conn: &mut HomeConn, name: &QualifiedName) -> Result<Vec<Ro
 
 async fn key_rows(conn: &mut HomeConn, name: &QualifiedName) -> Result<Vec<Row>, SchemaError> {
     let doing = format!("reading the keys of {name}");
-    Ok(conn
-        .rows(&doing, KEYS_SQL, (&name.schema, &name.table))
-        .await?)
+    Ok(conn.rows(&doing, KEYS_SQL, (&name.schema, &name.table)).await?)
 }
 
 async fn columns(conn: &mut HomeConn, name: &QualifiedName) -> Result<Vec<Column>, SchemaError> {
@@ -184,9 +177,9 @@ fn column(row: &Row) -> Column {
 /// MariaDB shows its JSON alias as `longtext`: there it is text, as the server treats it.
 fn kind(data_type: &str, column_type: &str) -> ColumnKind {
     match data_type.to_ascii_lowercase().as_str() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => ColumnKind::Integer {
-            unsigned: column_type.contains("unsigned"),
-        },
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
+            ColumnKind::Integer { unsigned: column_type.contains("unsigned") }
+        }
         "enum" => ColumnKind::Enum,
         "set" => ColumnKind::Set,
         "bit" => ColumnKind::Bit,
@@ -194,9 +187,7 @@ fn kind(data_type: &str, column_type: &str) -> ColumnKind {
         "double" => ColumnKind::Double,
         "json" => ColumnKind::Json,
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnKind::Text,
-        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
-            ColumnKind::Binary
-        }
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnKind::Binary,
         "date" | "time" | "datetime" | "year" => ColumnKind::Temporal,
         "timestamp" => ColumnKind::Timestamp,
         _ => ColumnKind::Other,
@@ -221,10 +212,7 @@ async fn keys(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, 
         } else if let Some(key) = schema.unique_keys.iter_mut().find(|key| key.name == name) {
             key.columns.push(column);
         } else {
-            schema.unique_keys.push(UniqueKey {
-                name,
-                columns: vec![column],
-            });
+            schema.unique_keys.push(UniqueKey { name, columns: vec![column] });
         }
     }
     Ok(schema)

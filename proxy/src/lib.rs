@@ -1,1 +1,2 @@
-//! proxy
+//! The data plane and the `shunt` binary.
+pub mod config;

@@ -9,7 +9,6 @@ mod value;
 
 pub use facts::{Charset, Facts, Server, SqlMode};
 pub use plan::{
-    ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead, TableView,
-    Write,
+    ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead, TableView, Write,
 };
 pub use value::Value;

@@ -44,12 +44,7 @@ impl Gate {
     #[must_use]
     pub fn new(table: TableId, epoch: Epoch, state: GateState, hash: TopologyHash) -> Self {
         let hash = (state != GateState::Open(Phase::Legacy)).then_some(hash);
-        Self {
-            table,
-            epoch,
-            state,
-            hash,
-        }
+        Self { table, epoch, state, hash }
     }
 
     /// The table name, without schema.
@@ -139,34 +134,19 @@ mod tests {
     use super::*;
 
     fn gate(id: &str, epoch: u64, state: GateState) -> Gate {
-        Gate::new(
-            TableId::new(id).unwrap(),
-            Epoch(epoch),
-            state,
-            TopologyHash::parse("5f1c9a02").unwrap(),
-        )
+        Gate::new(TableId::new(id).unwrap(), Epoch(epoch), state, TopologyHash::parse("5f1c9a02").unwrap())
     }
 
     #[test]
     fn names_round_trip() {
         for id in ["user", "user_8", "a_1100", "x_0111_5f1c9a02"] {
-            for state in Phase::ALL
-                .map(GateState::Open)
-                .into_iter()
-                .chain([GateState::Hold])
-            {
+            for state in Phase::ALL.map(GateState::Open).into_iter().chain([GateState::Hold]) {
                 let gate = gate(id, 8, state);
                 assert_eq!(Gate::parse(&gate.name()), Ok(Some(gate.clone())), "{gate}");
             }
         }
-        assert_eq!(
-            gate("user", 8, GateState::Open(Phase::ShardRead)).name(),
-            "gate_user_8_0111_5f1c9a02"
-        );
-        assert_eq!(
-            gate("user", 1, GateState::Open(Phase::Legacy)).name(),
-            "gate_user_1_1100"
-        );
+        assert_eq!(gate("user", 8, GateState::Open(Phase::ShardRead)).name(), "gate_user_8_0111_5f1c9a02");
+        assert_eq!(gate("user", 1, GateState::Open(Phase::Legacy)).name(), "gate_user_1_1100");
     }
 
     #[test]

@@ -21,19 +21,14 @@ pub struct QualifiedName {
 
 /// A name that is not `schema.table`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a qualified table name; write it as schema.table, each part at most 64 characters"
-)]
+#[error("`{0}` is not a qualified table name; write it as schema.table, each part at most 64 characters")]
 pub struct NameError(pub String);
 
 impl QualifiedName {
     /// Builds a name from its two parts.
     #[must_use]
     pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
-        Self {
-            schema: schema.into(),
-            table: table.into(),
-        }
+        Self { schema: schema.into(), table: table.into() }
     }
 
     /// Parses `schema.table`.
@@ -44,14 +39,9 @@ impl QualifiedName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let bad = || NameError(text.to_owned());
         let (schema, table) = text.split_once('.').ok_or_else(bad)?;
-        let fits = |s: &str| {
-            (1..=64).contains(&s.chars().count()) && !s.contains(['`', '.', '\0']) && s.trim() == s
-        };
-        if fits(schema) && fits(table) {
-            Ok(Self::new(schema, table))
-        } else {
-            Err(bad())
-        }
+        let fits =
+            |s: &str| (1..=64).contains(&s.chars().count()) && !s.contains(['`', '.', '\0']) && s.trim() == s;
+        if fits(schema) && fits(table) { Ok(Self::new(schema, table)) } else { Err(bad()) }
     }
 
     /// `` `schema`.`table` ``, ready to be put into SQL.
@@ -73,10 +63,7 @@ mod tests {
 
     #[test]
     fn parse_takes_schema_dot_table_only() {
-        assert_eq!(
-            QualifiedName::parse("app.user"),
-            Ok(QualifiedName::new("app", "user"))
-        );
+        assert_eq!(QualifiedName::parse("app.user"), Ok(QualifiedName::new("app", "user")));
         for bad in ["user", "a.b.c", ".user", "app.", "app. user", "a`.b"] {
             assert!(QualifiedName::parse(bad).is_err(), "{bad}");
         }

@@ -144,14 +144,8 @@ mod tests {
 
     #[test]
     fn jumps_are_walked_one_phase_at_a_time() {
-        assert_eq!(
-            Phase::Legacy.step_towards(Phase::Shards),
-            Some(Phase::DualWrite)
-        );
-        assert_eq!(
-            Phase::Shards.step_towards(Phase::DualWrite),
-            Some(Phase::ShardRead)
-        );
+        assert_eq!(Phase::Legacy.step_towards(Phase::Shards), Some(Phase::DualWrite));
+        assert_eq!(Phase::Shards.step_towards(Phase::DualWrite), Some(Phase::ShardRead));
         assert_eq!(Phase::DualWrite.step_towards(Phase::DualWrite), None);
     }
 }

@@ -96,17 +96,13 @@ impl TableSchema {
     /// Finds a column as MySQL does: without regard to case.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns
-            .iter()
-            .find(|column| column.name.eq_ignore_ascii_case(name))
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether `name` is part of the primary key.
     #[must_use]
     pub fn in_primary_key(&self, name: &str) -> bool {
-        self.primary_key
-            .iter()
-            .any(|column| column.eq_ignore_ascii_case(name))
+        self.primary_key.iter().any(|column| column.eq_ignore_ascii_case(name))
     }
 
     /// Whether `name` is the shard key.
@@ -123,9 +119,7 @@ impl TableSchema {
 
     /// The columns that a copy writes: all but the generated ones, INVISIBLE included.
     pub fn stored_columns(&self) -> impl Iterator<Item = &Column> {
-        self.columns
-            .iter()
-            .filter(|column| column.generated == Generated::No)
+        self.columns.iter().filter(|column| column.generated == Generated::No)
     }
 
     /// `` `a`,`b`,… `` of [`Self::stored_columns`].

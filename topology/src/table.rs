@@ -57,15 +57,9 @@ impl TableId {
     /// # Errors
     /// [`TopologyError::Id`].
     pub fn new(id: &str) -> Result<Self, TopologyError> {
-        let fits = (1..=24).contains(&id.len())
-            && id
-                .bytes()
-                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_'));
-        if fits {
-            Ok(Self(id.to_owned()))
-        } else {
-            Err(TopologyError::Id(id.to_owned()))
-        }
+        let fits =
+            (1..=24).contains(&id.len()) && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_'));
+        if fits { Ok(Self(id.to_owned())) } else { Err(TopologyError::Id(id.to_owned())) }
     }
 
     /// The id as text.
@@ -93,11 +87,7 @@ impl TopologyHash {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.len() == 8 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if hex {
-            u32::from_str_radix(text, 16).ok().map(Self)
-        } else {
-            None
-        }
+        if hex { u32::from_str_radix(text, 16).ok().map(Self) } else { None }
     }
 }
 
@@ -112,24 +102,14 @@ impl ShardedTable {
     ///
     /// # Errors
     /// [`TopologyError`] with what is wrong.
-    pub fn new(
-        id: &str,
-        legacy: &str,
-        shard_key: &str,
-        shards: &str,
-    ) -> Result<Self, TopologyError> {
+    pub fn new(id: &str, legacy: &str, shard_key: &str, shards: &str) -> Result<Self, TopologyError> {
         let id = TableId::new(id)?;
         let legacy = QualifiedName::parse(legacy)?;
         let shards = expand(shards)?;
         if let Some(same) = shards.iter().find(|shard| same_name(shard, &legacy)) {
             return Err(TopologyError::Same(same.clone()));
         }
-        Ok(Self {
-            id,
-            legacy,
-            shard_key: shard_key.to_owned(),
-            shards,
-        })
+        Ok(Self { id, legacy, shard_key: shard_key.to_owned(), shards })
     }
 
     /// The configured id.
@@ -195,20 +175,12 @@ impl ShardedTable {
     /// with different hashes would misplace rows.
     #[must_use]
     pub fn hash(&self) -> TopologyHash {
-        let parts = [
-            self.legacy.to_string(),
-            self.shard_key.to_lowercase(),
-            self.modulus().to_string(),
-        ];
+        let parts = [self.legacy.to_string(), self.shard_key.to_lowercase(), self.modulus().to_string()];
         let names = self.shards.iter().map(ToString::to_string);
-        let text = parts
-            .into_iter()
-            .chain(names)
-            .collect::<Vec<_>>()
-            .join("\n");
-        let fnv = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
+        let text = parts.into_iter().chain(names).collect::<Vec<_>>().join("\n");
+        let fnv = text
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         TopologyHash(fnv)
     }
 
@@ -259,15 +231,9 @@ mod tests {
     #[test]
     fn shard_of_is_the_non_negative_remainder() {
         let table = user();
-        for (key, shard) in [
-            (0, 0),
-            (7, 7),
-            (10, 0),
-            (-1, 9),
-            (-10, 0),
-            (i128::from(u64::MAX), 5),
-            (i128::from(i64::MIN), 2),
-        ] {
+        for (key, shard) in
+            [(0, 0), (7, 7), (10, 0), (-1, 9), (-10, 0), (i128::from(u64::MAX), 5), (i128::from(i64::MIN), 2)]
+        {
             assert_eq!(table.shard_of(key), ShardId(shard), "{key}");
         }
     }
@@ -292,10 +258,7 @@ mod tests {
             "app.{0..1}_{0..1}",
             "user_{0..9}",
         ] {
-            assert!(
-                ShardedTable::new("user", "app.user", "id", bad).is_err(),
-                "{bad}"
-            );
+            assert!(ShardedTable::new("user", "app.user", "id", bad).is_err(), "{bad}");
         }
         assert!(ShardedTable::new("user", "app.user_1", "id", "app.user_{0..9}").is_err());
         assert!(ShardedTable::new("User", "app.user", "id", "app.user_{0..9}").is_err());
@@ -311,12 +274,7 @@ mod tests {
             ("app.user", "id", "app.user_{0..8}"),
             ("app.user", "id", "app.user_{1..10}"),
         ] {
-            assert_ne!(
-                base,
-                ShardedTable::new("user", legacy, key, shards)
-                    .unwrap()
-                    .hash()
-            );
+            assert_ne!(base, ShardedTable::new("user", legacy, key, shards).unwrap().hash());
         }
         assert_eq!(TopologyHash::parse(&base.to_string()), Some(base));
     }
