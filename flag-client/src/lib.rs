@@ -6,11 +6,19 @@
 //!   atomic load.
 //! - [`FlagStore`]: the keys in Redis: request, state, throttle. Redis wakes and asks; it never decides.
 
+mod cache;
+mod flag;
+mod gates;
 mod home;
+mod poll;
 mod redis_url;
 mod schema;
+mod snapshot;
 
+pub use cache::{GateCache, GateTasks};
+pub use flag::{FlagKeys, FlagStore, FlagStoreError, REDIS_TIMEOUT, Request};
+pub use gates::{GateNames, probe};
 pub use home::{CONNECT_TIMEOUT, Home, HomeConfig, HomeConn, HomeError, HomeTls, Server};
-pub use schema::{SchemaError, fingerprint, load as load_schema};
-
 pub use redis_url::{check_redis_url, with_redis_password};
+pub use schema::{SchemaError, fingerprint, load as load_schema};
+pub use snapshot::{GateFault, GateUnavailable, LEASE, Snapshot};
