@@ -4,6 +4,7 @@
 //! cross-check → [`plan`]. The client's own bytes are spliced, never printed from a syntax tree.
 
 mod facts;
+pub mod lex;
 mod plan;
 mod value;
 
