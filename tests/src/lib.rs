@@ -1,1 +1,18 @@
-//! tests
+//! The harness of the end-to-end tests and of the demo: real servers, real sidecars, a real application,
+//! and two judges that trust none of them.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`servers`] | where the test servers are |
+//! | [`home`] | one server prepared for a migration: schema, accounts, an exclusive claim |
+//! | [`client`] | a bare protocol client that hides nothing of an answer |
+
+pub mod client;
+pub mod home;
+pub mod servers;
+
+/// Any failure of the harness itself, as opposed to a finding about Shunt.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the harness returns.
+pub type Outcome<T = ()> = Result<T, Failure>;
