@@ -1,0 +1,1 @@
+//! The greeting, the answer to it, and the authentication exchange.

@@ -1,0 +1,1 @@
+//! Follows an answer through its bytes until it ends.
