@@ -330,7 +330,11 @@ impl Leg {
     }
 
     /// Starts TLS towards home, after the request for it was sent. Home must have said nothing since.
-    pub async fn connect_tls(&mut self, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<()> {
+    pub async fn connect_tls(
+        &mut self,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<()> {
         if !self.input.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "home sent plain bytes where TLS starts"));
         }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use crate::{
     Capabilities, FrameError, Leg, Malformed,
     command::Command,
-    packet::{ERR, ErrInfo, LOCAL_INFILE, OK, OkInfo, PrepareOk, column, column::Column, prepare, query, row},
+    packet::{
+        ERR, ErrInfo, LOCAL_INFILE, OK, OkInfo, PrepareOk, column, column::Column, prepare, query, row,
+    },
 };
 
 /// A whole answer to one statement.
@@ -98,7 +100,11 @@ pub fn queue_multi_statements(home: &mut Leg, on: bool) {
 }
 
 /// Reads the one packet that answers a command without a result (COM_SET_OPTION, COM_STMT_RESET, COM_INIT_DB).
-pub async fn read_ack(home: &mut Leg, caps: Capabilities, limit: usize) -> Result<Result<OkInfo, ErrInfo>, FrameError> {
+pub async fn read_ack(
+    home: &mut Leg,
+    caps: Capabilities,
+    limit: usize,
+) -> Result<Result<OkInfo, ErrInfo>, FrameError> {
     let packet = home.expect_packet(limit).await?;
     let payload = packet.payload();
     Ok(match payload.first() {

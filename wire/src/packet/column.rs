@@ -135,7 +135,13 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     /// A column definition with these names.
-    pub(crate) fn definition(schema: &[u8], table: &[u8], org_table: &[u8], name: &[u8], extended: bool) -> Vec<u8> {
+    pub(crate) fn definition(
+        schema: &[u8],
+        table: &[u8],
+        org_table: &[u8],
+        name: &[u8],
+        extended: bool,
+    ) -> Vec<u8> {
         let mut out = Vec::new();
         for text in [b"def", schema, table, org_table, name, name] {
             put_lenenc_bytes(&mut out, text);

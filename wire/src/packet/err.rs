@@ -1,10 +1,6 @@
 //! ERR packets.
 
-use crate::{
-    Malformed,
-    packet::ERR,
-    reader::Reader,
-};
+use crate::{Malformed, packet::ERR, reader::Reader};
 
 /// What an ERR packet says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -103,7 +103,11 @@ pub enum ParamValue<'a> {
 }
 
 /// Reads a value of type `kind`.
-pub(crate) fn read<'a>(reader: &mut Reader<'a>, kind: u8, unsigned: bool) -> Result<ParamValue<'a>, Malformed> {
+pub(crate) fn read<'a>(
+    reader: &mut Reader<'a>,
+    kind: u8,
+    unsigned: bool,
+) -> Result<ParamValue<'a>, Malformed> {
     const WHAT: &str = "parameter value";
     Ok(match kind {
         kind::NULL => ParamValue::Null,
@@ -209,7 +213,8 @@ mod tests {
         check(kind::BLOB, false, b"\x02ab", ParamValue::Bytes { binary: true, data: b"ab" });
         check(kind::VAR_STRING, false, b"\x00", ParamValue::Bytes { binary: false, data: b"" });
         check(kind::DATE, false, &[4, 0xe8, 7, 2, 29], ParamValue::Date { year: 2024, month: 2, day: 29 });
-        let noon = ParamValue::DateTime { year: 2024, month: 2, day: 29, hour: 12, minute: 1, second: 2, micros: 3 };
+        let noon =
+            ParamValue::DateTime { year: 2024, month: 2, day: 29, hour: 12, minute: 1, second: 2, micros: 3 };
         check(kind::DATETIME, false, &[11, 0xe8, 7, 2, 29, 12, 1, 2, 3, 0, 0, 0], noon);
         let span = ParamValue::Time { negative: true, days: 1, hours: 2, minutes: 3, seconds: 4, micros: 0 };
         check(kind::TIME, false, &[8, 1, 1, 0, 0, 0, 2, 3, 4], span);
