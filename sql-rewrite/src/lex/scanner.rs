@@ -5,10 +5,8 @@ use super::{LexError, LexErrorKind, Token, TokenKind, text};
 use crate::{Charset, Facts};
 
 /// Operators of more than one byte, longest first.
-const OPERATORS: [&[u8]; 12] = [
-    b"<=>", b"->>", b"->", b"<=", b">=", b"<>", b"!=", b"<<", b">>", b":=", b"||", b"&&",
-]; 14] =
-    [b"<=>", b"->>", b"->", b"<=", b">=", b"<>", b"!=", b"<<", b">>", b":=", b"||", b"&&", b"=>", b".."];
+const OPERATORS: [&[u8]; 12] =
+    [b"<=>", b"->>", b"->", b"<=", b">=", b"<>", b"!=", b"<<", b">>", b":=", b"||", b"&&"];
 
 /// The state of one run over a text.
 pub(super) struct Scanner<'a> {
