@@ -1,1 +1,0 @@
-//! Follows an answer through its bytes until it ends.
