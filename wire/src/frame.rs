@@ -21,6 +21,9 @@ pub enum FrameError {
     /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The connection to which a packet was passed on broke.
+    #[error("while passing on: {0}")]
+    Write(#[source] io::Error),
     /// The other side closed in the middle of a packet.
     #[error("connection closed in the middle of a packet")]
     Cut,

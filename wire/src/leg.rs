@@ -50,6 +50,15 @@ pub struct Head {
     pub header: Header,
 }
 
+/// A packet that was passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Bytes of its payload.
+    pub len: usize,
+    /// Sequence id of its last frame.
+    pub last_seq: u8,
+}
+
 /// One side of a session.
 #[derive(Debug)]
 pub struct Leg {
@@ -287,9 +296,9 @@ impl Leg {
         }
     }
 
-    /// Passes the packet at the front of this leg's stream on to `to`, in slices, and says its payload's length.
-    pub async fn pass_packet(&mut self, to: &mut Self) -> Result<usize, FrameError> {
-        let mut passed = 0;
+    /// Passes the packet at the front of this leg's stream on to `to`, in slices.
+    pub async fn pass_packet(&mut self, to: &mut Self) -> Result<Passed, FrameError> {
+        let mut passed = Passed { len: 0, last_seq: 0 };
         loop {
             while self.input.len() < HEADER {
                 self.fill_more().await?;
@@ -301,11 +310,12 @@ impl Leg {
                     self.fill_more().await?;
                 }
                 let n = left.min(self.input.len());
-                to.write(&self.input[..n]).await?;
+                to.write(&self.input[..n]).await.map_err(FrameError::Write)?;
                 self.consume(n);
                 left -= n;
             }
-            passed += header.len;
+            passed.len += header.len;
+            passed.last_seq = header.seq;
             if !header.continues() {
                 return Ok(passed);
             }

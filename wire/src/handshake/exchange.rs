@@ -29,6 +29,8 @@ pub struct Exchange {
     pub plugin: Vec<u8>,
     /// Does the client's first packet already hold a secret?
     pub has_secret: bool,
+    /// Sequence id of the next packet to the client.
+    pub next_seq: u8,
 }
 
 /// How home decided.
@@ -85,19 +87,22 @@ impl Exchange {
 
 /// Passes packets until home decides. The client's first packet must have gone to home before.
 ///
-/// Not limited in time: the caller puts it under the login's limit.
+/// Not limited in time: the caller puts it under the login's limit. After an error the client can be told so in a
+/// packet with sequence id [`Exchange::next_seq`].
 pub async fn authenticate(
     client: &mut Leg,
     home: &mut Leg,
-    mut exchange: Exchange,
+    exchange: &mut Exchange,
 ) -> Result<Outcome, LoginError> {
     for _ in 0..ROUNDS_MAX {
         select! {
             biased;
             packet = home.read_packet(PACKET_MAX) => {
                 let mut packet = taken(packet).map_err(LoginError::Home)?;
+                exchange.next_seq = packet.seq().wrapping_sub(exchange.ahead);
                 let outcome = exchange.home_says(packet.payload(), client, home)?;
-                packet.set_seq(packet.seq().wrapping_sub(exchange.ahead));
+                packet.set_seq(exchange.next_seq);
+                exchange.next_seq = exchange.next_seq.wrapping_add(1);
                 client.write_packet(&packet).await.map_err(|e| LoginError::Client(e.into()))?;
                 if let Some(outcome) = outcome {
                     return Ok(outcome);
@@ -105,6 +110,7 @@ pub async fn authenticate(
             }
             packet = client.read_packet(PACKET_MAX) => {
                 let mut packet = taken(packet).map_err(LoginError::Client)?;
+                exchange.next_seq = packet.last_seq().wrapping_add(1);
                 packet.set_seq(packet.seq().wrapping_add(exchange.ahead));
                 home.write_packet(&packet).await.map_err(|e| LoginError::Home(e.into()))?;
             }

@@ -109,9 +109,9 @@ impl Tracker {
         }
     }
 
-    /// Starts to follow the answer to `command`. COM_CHANGE_USER is not followed here: see
+    /// Starts to follow the answer to `command`, whose last frame had sequence id `seq`. COM_CHANGE_USER is not followed here: see
     /// [`crate::handshake::authenticate`].
-    pub fn begin(&mut self, command: Command) {
+    pub fn begin(&mut self, command: Command, seq: u8) {
         self.state = match command {
             c if c.is_unanswered() => State::Ended,
             c if c.is_stream() => State::Rows,
@@ -136,7 +136,7 @@ impl Tracker {
             | Command::RESET_CONNECTION => State::Single,
             _ => State::Unknown,
         };
-        self.last_seq = 0;
+        self.last_seq = seq;
         self.summary = Summary::default();
     }
 
@@ -155,7 +155,7 @@ impl Tracker {
         !self.inside && self.header_len == 0
     }
 
-    /// Sequence id of the last frame seen.
+    /// Sequence id of the last frame seen, or of the command as long as nothing came.
     pub fn last_seq(&self) -> u8 {
         self.last_seq
     }

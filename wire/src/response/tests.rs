@@ -124,7 +124,7 @@ fn follow(
     pieces: &[usize],
 ) -> (usize, Next, Summary, u8) {
     let mut tracker = Tracker::new(caps);
-    tracker.begin(command);
+    tracker.begin(command, 0);
     let (mut at, mut next) = (0, Next::More);
     let mut pieces = pieces.iter().cycle();
     while at < bytes.len() && next == Next::More {
@@ -176,7 +176,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, command: u8, deprecate_eof: bool, track: bool, piece in 1usize..9) {
         let mut tracker = Tracker::new(caps(deprecate_eof, track));
-        tracker.begin(Command(command));
+        tracker.begin(Command(command), 0);
         for piece in bytes.chunks(piece) {
             if tracker.feed(piece).is_err() {
                 break;
@@ -189,7 +189,7 @@ proptest! {
 fn a_file_is_asked_for_and_the_answer_goes_on() {
     let caps = caps(true, true);
     let mut tracker = Tracker::new(caps);
-    tracker.begin(Command::QUERY);
+    tracker.begin(Command::QUERY, 0);
     assert_eq!(tracker.feed(b"\x03\x00\x00\x01\xfbab"), Ok((7, Next::ClientFile)));
     assert_eq!(tracker.feed(b"\x07\x00\x00\x04\x00\x02\x00\x02\x00\x00\x00"), Ok((11, Next::Ended)));
     assert_eq!(tracker.summary().last.as_ref().unwrap().affected_rows, 2);
@@ -235,7 +235,7 @@ fn other_commands_end_where_they_should() {
         check(Command::BINLOG_DUMP, caps, &[b"\x00event", &end], Next::Ended);
     }
     let mut tracker = Tracker::new(both[0]);
-    tracker.begin(Command::STMT_CLOSE);
+    tracker.begin(Command::STMT_CLOSE, 0);
     assert!(tracker.has_ended());
 }
 
