@@ -80,7 +80,8 @@ pub(super) fn is_space_or_control(byte: u8) -> bool {
     byte <= b' ' || byte == 0x7F
 }
 
-/// Bytes that some single-byte character set takes for white space, where others see a letter.
+/// Bytes that some single-byte character set takes for white space (0xA0 in latin1, 0xFF in cp866)
+/// where others see a letter; measured over all sets of both servers.
 pub(super) fn is_ambiguous(byte: u8) -> bool {
-    matches!(byte, 0x80..=0xA0 | 0xCA | 0xFF)
+    matches!(byte, 0xA0 | 0xFF)
 }

@@ -1,5 +1,6 @@
 //! Comments: which are comments for this server, and which it executes.
 
+use super::charset::is_space;
 use super::scanner::Scanner;
 use super::{LexError, LexErrorKind, TokenKind};
 use crate::Server;
@@ -15,43 +16,60 @@ impl Scanner<'_> {
     /// `/* … */`, `/*+ … */`, `/*! … */`, `/*M! … */`.
     pub(super) fn block_comment(&mut self) -> Result<(), LexError> {
         let start = self.pos;
-        let mark = match (self.at(2), self.at(3)) {
-            (Some(b'!'), _) => 3,
-            (Some(b'M'), Some(b'!')) if self.facts.server.mariadb => 4,
-            (Some(b'+'), _) => return self.hint(),
-            _ => {
-                self.pos += 2;
-                self.skip_to_close(0)?;
-                self.finish(TokenKind::Comment, start);
-                return Ok(());
-            }
+        let (mark, own) = match (self.at(2), self.at(3)) {
+            (Some(b'!'), _) => (3, false),
+            (Some(b'M'), Some(b'!')) if self.facts.server.mariadb => (4, true),
+            (Some(b'+'), _) => return self.plain_comment(TokenKind::Hint),
+            _ => return self.plain_comment(TokenKind::Comment),
         };
-        if self.in_version_comment {
+        if self.in_version_comment && !self.skips(mark, own)? {
             return Err(self.error(LexErrorKind::NestedVersionComment));
         }
         self.pos += mark;
-        match self.version() {
-            Some((version, digits)) if !executes(self.facts.server, version) => {
-                self.pos += digits;
-                self.skip_to_close(1)?;
-            }
-            version => {
-                self.pos += version.map_or(0, |(_, digits)| digits);
-                self.in_version_comment = true;
-            }
+        if self.version()?.is_some_and(|(version, _)| !executes(self.facts.server, version, own)) {
+            self.skip_to_close(1)?;
+        } else {
+            self.pos += self.version()?.map_or(0, |(_, digits)| digits);
+            self.in_version_comment = true;
         }
         self.finish(TokenKind::Comment, start);
         Ok(())
     }
 
-    /// The version at this byte and how many digits it has: five or six.
-    fn version(&self) -> Option<(u32, usize)> {
+    /// `/* … */` ends at the first `*/`, a hint too, whatever quotes are in it.
+    fn plain_comment(&mut self, kind: TokenKind) -> Result<(), LexError> {
+        let start = self.pos;
+        self.pos += 2;
+        self.skip_to_close(0)?;
+        self.finish(kind, start);
+        Ok(())
+    }
+
+    /// The version comment here, whose mark has `mark` bytes, is not executed.
+    fn skips(&mut self, mark: usize, own: bool) -> Result<bool, LexError> {
+        self.pos += mark;
+        let version = self.version()?;
+        self.pos -= mark;
+        Ok(version.is_some_and(|(version, _)| !executes(self.facts.server, version, own)))
+    }
+
+    /// The version at this byte and how many digits it has: five or six. MySQL takes a sixth digit
+    /// into account only before white space (9.7; older servers differ): else not understood.
+    fn version(&self) -> Result<Option<(u32, usize)>, LexError> {
         let digit = |ahead| match self.at(ahead) {
             Some(byte @ b'0'..=b'9') => Some(u32::from(byte - b'0')),
             _ => None,
         };
-        let five = (0..5).try_fold(0, |number, ahead| Some(number * 10 + digit(ahead)?))?;
-        Some(digit(5).map_or((five, 5), |sixth| (five * 10 + sixth, 6)))
+        let Some(five) = (0..5).try_fold(0, |number, ahead| Some(number * 10 + digit(ahead)?)) else {
+            return Ok(None);
+        };
+        let Some(sixth) = digit(5) else {
+            return Ok(Some((five, 5)));
+        };
+        if !self.facts.server.mariadb && !self.at(6).is_some_and(is_space) {
+            return Err(self.error(LexErrorKind::AmbiguousVersion));
+        }
+        Ok(Some((five * 10 + sixth, 6)))
     }
 
     /// Skips to behind `*/`; comments within are skipped too, `nesting` deep.
@@ -71,25 +89,11 @@ impl Scanner<'_> {
             }
         }
     }
-
-    /// `/*+ … */`. Where quotes in it could hide its end, it is not understood.
-    fn hint(&mut self) -> Result<(), LexError> {
-        let start = self.pos;
-        self.pos += 3;
-        self.skip_to_close(0)?;
-        let inner = self.sql.get(start..self.pos).unwrap_or_default();
-        let unbalanced = [b'`', b'"', b'\'']
-            .iter()
-            .any(|quote| inner.iter().filter(|&byte| byte == quote).count() % 2 == 1);
-        if unbalanced {
-            return Err(LexError { kind: LexErrorKind::UnterminatedQuote, offset: start });
-        }
-        self.finish(TokenKind::Hint, start);
-        Ok(())
-    }
 }
 
-/// Whether `/*!version` is executed. MariaDB leaves out MySQL's own versions 5.7 to 9.99.
-fn executes(server: Server, version: u32) -> bool {
-    version <= server.version && !(server.mariadb && (50_700..=99_999).contains(&version))
+/// Whether `/*!version` (`own`: `/*M!version`) is executed. In `/*!` MariaDB leaves out the versions
+/// that only MySQL has: 5.7 to 9.99.
+fn executes(server: Server, version: u32, own: bool) -> bool {
+    let others = server.mariadb && !own && (50_700..=99_999).contains(&version);
+    version <= server.version && !others
 }

@@ -3,6 +3,7 @@
 use super::charset::{char_len, is_ident_byte};
 use super::scanner::Scanner;
 use super::{LexError, LexErrorKind, TokenKind};
+use crate::Charset;
 
 impl Scanner<'_> {
     /// A string whose quote is here; the token begins at `start` (the `N` of `N'…'`).
@@ -59,7 +60,7 @@ impl Scanner<'_> {
             match self.at(0) {
                 // The servers stop at a NUL byte, and skip what a malformed first byte announces.
                 None | Some(0) => return Err(unterminated),
-                Some(0x80..) => self.pos += self.quoted_high_char()?,
+                Some(0x80..) => self.pos += self.known_char()?,
                 byte if byte == quote => {
                     self.pos += 1;
                     if self.at(0) != quote {
@@ -72,7 +73,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn quoted_high_char(&self) -> Result<usize, LexError> {
+    fn known_char(&self) -> Result<usize, LexError> {
         let rest = self.sql.get(self.pos..).unwrap_or_default();
         match char_len(rest, self.facts.charset) {
             0 => Err(self.error(LexErrorKind::AmbiguousCharacter)),
@@ -114,12 +115,17 @@ impl Scanner<'_> {
             Some(b'"') if self.facts.sql_mode.ansi_quotes => self.skip_quoted_ident()?,
             Some(b'\'' | b'"') => self.skip_string()?,
             _ => {
-                while self.at(0).is_some_and(|byte| is_ident_byte(byte) || byte == b'.') {
-                    self.pos += 1;
-                }
-                // Whether it goes on depends on the character set.
-                if self.at(0).is_some_and(|byte| byte >= 0x80) {
-                    return Err(self.error(LexErrorKind::AmbiguousCharacter));
+                while let Some(byte) = self.at(0) {
+                    match byte {
+                        b'.' => self.pos += 1,
+                        _ if is_ident_byte(byte) => self.pos += 1,
+                        // Elsewhere whether it goes on depends on the character set.
+                        0x80.. if self.facts.charset != Charset::Utf8 => {
+                            return Err(self.error(LexErrorKind::AmbiguousCharacter));
+                        }
+                        0x80.. => self.pos += self.high_char()?,
+                        _ => break,
+                    }
                 }
             }
         }

@@ -160,7 +160,9 @@ impl<'a> Scanner<'a> {
     /// MySQL 9 reads `$tag$ … $tag$` as a string (the body of a JavaScript routine).
     fn at_dollar_quote(&self, start: usize) -> bool {
         let word = self.sql.get(start..self.pos).unwrap_or_default();
-        word.first() == Some(&b'$') && word.iter().skip(1).any(|&byte| byte == b'$')
+        !self.facts.server.mariadb
+            && word.first() == Some(&b'$')
+            && word.iter().skip(1).any(|&byte| byte == b'$')
     }
 
     /// The byte `ahead` of here.

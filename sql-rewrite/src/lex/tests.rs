@@ -104,6 +104,11 @@ fn comments() {
     check("a/*M!100500 b*/c", "i:a i:c");
     let maria = Facts { server: Server { mariadb: true, version: 101_119 }, ..mysql() };
     check_with(&maria, b"a/*M!100500 b*/c/*!50701 d*/e/*!100000 f*/", "i:a !i:b i:c i:e !i:f");
+    check_with(&maria, b"/*M!50701 a*/ /*M!999999 b*/ /*!407001c*/", "!i:a");
+    check("a /*! b /*!99999 c */ d*/", "i:a !i:b !i:d");
+    check("a /*! b /*! c */ d*/", "ERR nested version comment at byte 8");
+    check("/*!407001+1*/", "ERR version comment with six digits and no white space behind them at byte 3");
+    check("/*!090700 a*/ /*!907001 b*/", "!i:a");
     let sql = b"a /*x*/ /*!40101 b */";
     let all = lex_all(sql, &mysql()).map(|tokens| show(sql, &tokens));
     assert_eq!(all, Ok("i:a c:/*x*/ c:/*!40101 !i:b c:*/".to_owned()));

@@ -84,9 +84,12 @@ pub enum LexErrorKind {
     /// A comment that does not end.
     #[error("comment without an end")]
     UnterminatedComment,
-    /// A version comment in another one, or one that changes what a word means half-way.
+    /// An executed version comment in another one.
     #[error("nested version comment")]
     NestedVersionComment,
+    /// `/*!407001x`: five or six digits?
+    #[error("version comment with six digits and no white space behind them")]
+    AmbiguousVersion,
     /// A string or quoted identifier that does not end.
     #[error("quote without an end")]
     UnterminatedQuote,
