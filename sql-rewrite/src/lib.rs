@@ -3,13 +3,20 @@
 //! A statement goes from left to right: [`Planner::mentions`] (prefilter) → [`lex`] → [`parse`] →
 //! cross-check → [`plan`]. The client's own bytes are spliced, never printed from a syntax tree.
 
+mod cursor;
 mod facts;
+mod head;
 pub mod lex;
 mod plan;
+mod split;
+#[cfg(test)]
+mod testing;
 mod value;
 
 pub use facts::{Charset, Facts, Server, SqlMode};
+pub use head::{Completion, DdlObject, DdlVerb, Head, LockKind, LockedTable, head, may_change_session};
 pub use plan::{
     ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead, TableView, Write,
 };
+pub use split::{Piece, split};
 pub use value::Value;

@@ -1,19 +1,8 @@
 //! What tokens a text has, as data.
 
 use super::{Token, TokenKind, lex, lex_all};
-use crate::{Charset, Facts, Server, SqlMode};
-
-fn mysql() -> Facts {
-    Facts {
-        database: Some("app".to_owned()),
-        sql_mode: SqlMode::default(),
-        charset: Charset::Utf8,
-        server: Server { mariadb: false, version: 90_700 },
-        lower_case_table_names: false,
-        multi_statements: true,
-        auto_increment_increment: 1,
-    }
-}
+use crate::testing::{mariadb, mysql};
+use crate::{Charset, Facts, SqlMode};
 
 fn letter(kind: TokenKind) -> char {
     match kind {
@@ -102,7 +91,7 @@ fn comments() {
     check("a/*!40101 b*/c/*! d */", "i:a !i:b i:c !i:d");
     check("a/*!99999 b /* x */ c*/d", "i:a i:d");
     check("a/*M!100500 b*/c", "i:a i:c");
-    let maria = Facts { server: Server { mariadb: true, version: 101_119 }, ..mysql() };
+    let maria = mariadb();
     check_with(&maria, b"a/*M!100500 b*/c/*!50701 d*/e/*!100000 f*/", "i:a !i:b i:c i:e !i:f");
     check_with(&maria, b"/*M!50701 a*/ /*M!999999 b*/ /*!407001c*/", "!i:a");
     check("a /*! b /*!99999 c */ d*/", "i:a !i:b !i:d");
