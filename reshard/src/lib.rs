@@ -1,25 +1,45 @@
 //! Moving a table: who decides, when the phase changes, and the work between the changes.
 //!
+//! Deciding
 //! - [`controller`]: every proxy runs one for each table; the holder of a lock on home acts, in a term
 //!   (`term.rs`, `hold.rs`) that looks at gate, request and guards and takes one step at a time.
 //! - [`guards`] and [`request`] decide, without any I/O; [`flip`] does.
 //! - [`work`]: what the controller has done by copy, verify and reverse sync.
 //! - [`status`], [`history`], [`command`]: what a DBA sees and asks for, from any machine.
+//!
+//! Working
+//! - [`bootstrap`]: schema `shunt` and Shunt's own tables.
+//! - [`copy`]: the old rows into the shards, chunk by chunk; [`verify`]: whether both sides are equal, and repair.
+//! - [`reverse`]: legacy follows while only the shards are written; [`sequence`]: ids meanwhile.
+//! - [`keys`] and `image.rs`: primary keys and rows as exact values in SQL, shared by all of these.
+//!
+//! Everything here runs on control connections to home, never on a client's.
 
 pub mod blockers;
+pub mod bootstrap;
 pub mod command;
 pub mod controller;
+pub mod copy;
+mod db;
 pub mod election;
 pub mod flip;
 pub mod guards;
 pub mod history;
 pub mod hold;
+mod image;
+pub mod keys;
 pub mod report;
 pub mod request;
+pub mod reverse;
+pub mod sequence;
+pub mod shape;
 pub mod snapshots;
 pub mod status;
 mod task;
 mod term;
+#[cfg(test)]
+mod testing;
+pub mod verify;
 pub mod work;
 
 pub use term::MIN_STAY;

@@ -132,11 +132,7 @@ impl Client {
     async fn log_in(opts: &Opts, deprecate_eof: bool) -> Outcome<Option<Self>> {
         let stream = TcpStream::connect((opts.ip_or_hostname(), opts.tcp_port())).await?;
         stream.set_nodelay(true)?;
-        let mut client = Self {
-            stream: BufReader::new(stream),
-            sequence: 0,
-            capabilities: 0,
-        };
+        let mut client = Self { stream: BufReader::new(stream), sequence: 0, capabilities: 0 };
         let greeting = client.read().await?;
         if greeting.first() == Some(&0xff) {
             return Err(refused(&mut Bytes(&greeting[1..]))?.into());
@@ -355,12 +351,12 @@ impl std::error::Error for Refusal {}
 fn scramble(plugin: &str, nonce: &[u8], password: &[u8]) -> Outcome<Vec<u8>> {
     use mysql_common::scramble::{scramble_native, scramble_sha256};
     match plugin {
-        "caching_sha2_password" => Ok(scramble_sha256(nonce, password)
-            .map(|s| s.to_vec())
-            .unwrap_or_default()),
-        "mysql_native_password" => Ok(scramble_native(nonce, password)
-            .map(|s| s.to_vec())
-            .unwrap_or_default()),
+        "caching_sha2_password" => {
+            Ok(scramble_sha256(nonce, password).map(|s| s.to_vec()).unwrap_or_default())
+        }
+        "mysql_native_password" => {
+            Ok(scramble_native(nonce, password).map(|s| s.to_vec()).unwrap_or_default())
+        }
         other => Err(format!("unknown authentication plugin {other}").into()),
     }
 }
@@ -401,11 +397,7 @@ fn done(bytes: &mut Bytes<'_>) -> Outcome<Done> {
 fn eof(bytes: &mut Bytes<'_>) -> Outcome<Done> {
     let warnings = bytes.u16()?;
     let status = bytes.u16()?;
-    Ok(Done {
-        warnings,
-        status,
-        ..Done::default()
-    })
+    Ok(Done { warnings, status, ..Done::default() })
 }
 
 fn refused(bytes: &mut Bytes<'_>) -> Outcome<Refusal> {
@@ -416,11 +408,7 @@ fn refused(bytes: &mut Bytes<'_>) -> Outcome<Refusal> {
         state = String::from_utf8_lossy(bytes.take(5)?).into_owned();
     }
     let message = String::from_utf8_lossy(bytes.0).into_owned();
-    Ok(Refusal {
-        code,
-        state,
-        message,
-    })
+    Ok(Refusal { code, state, message })
 }
 
 fn column(packet: &[u8]) -> Outcome<Column> {
@@ -522,10 +510,7 @@ struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, count: usize) -> Outcome<&'a [u8]> {
-        let (head, rest) = self
-            .0
-            .split_at_checked(count)
-            .ok_or("a packet is too short")?;
+        let (head, rest) = self.0.split_at_checked(count).ok_or("a packet is too short")?;
         self.0 = rest;
         Ok(head)
     }
@@ -564,11 +549,7 @@ impl<'a> Bytes<'a> {
     }
 
     fn zero_ended(&mut self) -> Outcome<String> {
-        let end = self
-            .0
-            .iter()
-            .position(|b| *b == 0)
-            .ok_or("a string has no end")?;
+        let end = self.0.iter().position(|b| *b == 0).ok_or("a string has no end")?;
         let text = String::from_utf8_lossy(self.take(end)?).into_owned();
         self.take(1)?;
         Ok(text)

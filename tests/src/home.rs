@@ -43,18 +43,13 @@ impl Home {
     /// As [`Home::claim`].
     pub async fn claim_url(kind: Kind, url: &str) -> Outcome<Self> {
         let mut root = Conn::from_url(url).await?;
-        let got: Option<i64> = root
-            .exec_first("SELECT GET_LOCK('shunt_test_home', ?)", (CLAIM_TIMEOUT_S,))
-            .await?;
+        let got: Option<i64> =
+            root.exec_first("SELECT GET_LOCK('shunt_test_home', ?)", (CLAIM_TIMEOUT_S,)).await?;
         if got != Some(1) {
             return Err(format!("another test kept {url} for {CLAIM_TIMEOUT_S} s").into());
         }
         root.query_drop("SET SESSION wait_timeout = 86400").await?;
-        Ok(Self {
-            kind,
-            url: url.to_owned(),
-            root,
-        })
+        Ok(Self { kind, url: url.to_owned(), root })
     }
 
     /// Which kind of server it is.
@@ -80,11 +75,7 @@ impl Home {
     /// When the server's URL makes no sense.
     pub fn address(&self) -> Outcome<String> {
         let opts = Opts::from_url(&self.url)?;
-        Ok(format!(
-            "mysql://{}:{}",
-            opts.ip_or_hostname(),
-            opts.tcp_port()
-        ))
+        Ok(format!("mysql://{}:{}", opts.ip_or_hostname(), opts.tcp_port()))
     }
 
     /// The options of a connection of the application: directly, or through a sidecar at `through` (host, port).
@@ -110,22 +101,13 @@ impl Home {
     /// # Errors
     /// What the server says.
     pub async fn clean(&mut self, schemas: &[&str]) -> Outcome {
-        self.root
-            .query_drop("DROP DATABASE IF EXISTS shunt")
-            .await?;
+        self.root.query_drop("DROP DATABASE IF EXISTS shunt").await?;
         for schema in schemas {
-            self.root
-                .query_drop(format!("DROP DATABASE IF EXISTS `{schema}`"))
-                .await?;
-            self.root
-                .query_drop(format!("CREATE DATABASE `{schema}`"))
-                .await?;
+            self.root.query_drop(format!("DROP DATABASE IF EXISTS `{schema}`")).await?;
+            self.root.query_drop(format!("CREATE DATABASE `{schema}`")).await?;
         }
         for statement in accounts(self.kind, schemas) {
-            self.root
-                .query_drop(&statement)
-                .await
-                .map_err(|e| format!("{statement}: {e}"))?;
+            self.root.query_drop(&statement).await.map_err(|e| format!("{statement}: {e}"))?;
         }
         Ok(())
     }
@@ -139,28 +121,18 @@ fn accounts(kind: Kind, schemas: &[&str]) -> Vec<String> {
     ];
     for user in [APP_USER, CONTROL_USER] {
         all.push(format!("DROP USER IF EXISTS '{user}'@'%'"));
-        all.push(format!(
-            "CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'"
-        ));
+        all.push(format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'"));
     }
     for schema in schemas {
-        all.push(format!(
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON `{schema}`.* TO '{APP_USER}'@'%'"
-        ));
+        all.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{schema}`.* TO '{APP_USER}'@'%'"));
         all.push(format!("GRANT ALL ON `{schema}`.* TO '{CONTROL_USER}'@'%'"));
     }
     all.push(format!("GRANT SELECT ON shunt.* TO '{APP_USER}'@'%'"));
     // The log of the reverse sync does not exist yet: a grant on it is possible together with CREATE only.
-    all.push(format!(
-        "GRANT CREATE, INSERT ON shunt.dirty_user TO '{APP_USER}'@'%'"
-    ));
-    all.push(format!(
-        "REVOKE CREATE ON shunt.dirty_user FROM '{APP_USER}'@'%'"
-    ));
+    all.push(format!("GRANT CREATE, INSERT ON shunt.dirty_user TO '{APP_USER}'@'%'"));
+    all.push(format!("REVOKE CREATE ON shunt.dirty_user FROM '{APP_USER}'@'%'"));
     all.push(format!("GRANT ALL ON shunt.* TO '{CONTROL_USER}'@'%'"));
-    all.push(format!(
-        "GRANT SELECT ON performance_schema.* TO '{CONTROL_USER}'@'%'"
-    ));
+    all.push(format!("GRANT SELECT ON performance_schema.* TO '{CONTROL_USER}'@'%'"));
     all.push(match kind {
         Kind::MySql => format!("GRANT PROCESS, CONNECTION_ADMIN ON *.* TO '{CONTROL_USER}'@'%'"),
         Kind::MariaDb => format!("GRANT PROCESS, CONNECTION ADMIN ON *.* TO '{CONTROL_USER}'@'%'"),

@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`servers`] | where the test servers are |
 //! | [`home`] | one server prepared for a migration: schema, accounts, an exclusive claim |
+//! | [`rig`] | one sharded table on a real server without any sidecar |
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
 pub mod client;
 pub mod home;
+pub mod rig;
 pub mod servers;
 
 /// Any failure of the harness itself, as opposed to a finding about Shunt.

@@ -98,16 +98,11 @@ pub fn script_servers(arguments: &[&str], dir: Option<&Path>) -> Outcome<String>
     if let Some(dir) = dir {
         command.env("SHUNT_SERVERS_DIR", dir);
     }
-    let output = command
-        .output()
-        .map_err(|e| format!("{}: {e}", script.display()))?;
+    let output = command.output().map_err(|e| format!("{}: {e}", script.display()))?;
     if !output.status.success() {
-        return Err(format!(
-            "{} {} failed; the lines above say why",
-            script.display(),
-            arguments.join(" ")
-        )
-        .into());
+        return Err(
+            format!("{} {} failed; the lines above say why", script.display(), arguments.join(" ")).into()
+        );
     }
     Ok(String::from_utf8(output.stdout)?)
 }
