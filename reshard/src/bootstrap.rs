@@ -5,7 +5,7 @@
 use flag_client::{HomeConn, HomeError};
 use topology::{Column, TableSchema, quote_ident};
 
-use crate::{copy, reverse, sequence, verify};
+use crate::{copy, history, reverse, sequence, verify};
 
 /// Why schema `shunt` could not be made.
 #[derive(Debug, thiserror::Error)]
