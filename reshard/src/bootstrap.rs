@@ -37,8 +37,15 @@ pub enum BootstrapError {
 }
 
 /// The tables that are there once per home, whatever is configured.
-const TABLES: [&str; 6] =
-    [copy::DDL, copy::FILLED_DDL, verify::DDL, sequence::DDL, reverse::FENCE_DDL, reverse::PARKED_DDL];
+const TABLES: [&str; 7] = [
+    history::DDL,
+    copy::DDL,
+    copy::FILLED_DDL,
+    verify::DDL,
+    sequence::DDL,
+    reverse::FENCE_DDL,
+    reverse::PARKED_DDL,
+];
 
 /// Makes schema `shunt`, its tables, and for each configured table its dirty log and fence row.
 ///
