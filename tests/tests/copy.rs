@@ -169,7 +169,7 @@ async fn under_writers(kind: Kind, isolation: &str, name: &str) -> Outcome {
     }
     let (written, deadlocks) = writers.stop().await?;
     let diverged = rig.diverged(USER_COLUMNS).await?;
-    println!(
+    eprintln!(
         "{kind:?} {isolation}: {copied:?}, {written} writes, {deadlocks} deadlocks, {diverged} diverged"
     );
     assert_eq!(diverged, 0, "{kind:?} {isolation}");
@@ -329,7 +329,7 @@ async fn the_copy_gives_way_to_a_row_lock() -> Outcome {
         holder.query_drop("ROLLBACK").await?;
         task.await??;
         waits.sort();
-        println!("{kind:?}: waits of another writer {waits:?}");
+        eprintln!("{kind:?}: waits of another writer {waits:?}");
         // Only the row just before the locked one may wait: MariaDB locks the first row behind a range too.
         assert!(waits[6] < Duration::from_millis(200), "{kind:?}: {waits:?}");
         assert!(waits[7] < Duration::from_millis(1_500), "{kind:?}: {waits:?}");

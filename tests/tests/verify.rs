@@ -136,7 +136,7 @@ async fn a_difference_is_shown_by_row_column_and_value() -> Outcome {
         rig.run("INSERT INTO @.user_9 SELECT * FROM @.user_8 WHERE id=38").await?;
         rig.run("DELETE FROM @.user_8 WHERE id=38").await?;
         let report = pass(&rig, Some(10)).await?;
-        println!("{}", serde_json::to_string(&report.shown)?);
+        eprintln!("{}", serde_json::to_string(&report.shown)?);
         assert_eq!(report.differing, 5, "{kind:?}: {report:?}");
         let problem = |key: &str| {
             let row = report.shown.iter().find(|row| row.key == key);
