@@ -48,7 +48,7 @@ const SESSION: &[&str] = &[
 pub enum HomeTls {
     /// Never.
     Off,
-    /// If the server offers it, without checking its certificate: what MySQL's own clients do.
+    /// If the server offers it and it works, without checking its certificate: what MySQL's own clients do.
     #[default]
     Preferred,
     /// Always, and the certificate is checked.
@@ -245,8 +245,11 @@ impl Home {
 
     async fn login(&self) -> Result<HomeConn, HomeError> {
         let mut result = Conn::new(self.opts(self.config.tls != HomeTls::Off)).await;
-        let no_tls = matches!(result, Err(MyError::Driver(DriverError::NoClientSslFlagFromServer)));
-        if no_tls && self.config.tls == HomeTls::Preferred {
+        if let Err(error) = &result
+            && self.config.tls == HomeTls::Preferred
+            && tls_failed(error)
+        {
+            tracing::debug!(home = %self.address, %error, "no TLS to home");
             result = Conn::new(self.opts(false)).await;
         }
         let mut conn = result.map_err(|error| self.login_error(error))?;
@@ -300,6 +303,16 @@ impl Home {
             error => self.unreachable(error.to_string()),
         }
     }
+}
+
+/// Whether a login ended before TLS was up. A certificate of version 1, as many servers have, is refused by
+/// the TLS library even unchecked; who only prefers TLS is as well off without (an attacker could as well have
+/// taken it off the greeting).
+fn tls_failed(error: &MyError) -> bool {
+    matches!(
+        error,
+        MyError::Driver(DriverError::NoClientSslFlagFromServer) | MyError::Io(mysql_async::IoError::Tls(_))
+    ) || error.to_string().contains("invalid peer certificate")
 }
 
 /// A control connection with a pinned session. It derefs to the driver's connection.

@@ -5,7 +5,7 @@
 use flag_client::{HomeConn, HomeError};
 use topology::{Column, TableSchema, quote_ident};
 
-use crate::{copy, history, reverse, sequence, verify};
+use crate::{controller, copy, own_tables, reverse, sequence, verify};
 
 /// Why schema `shunt` could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -37,31 +37,37 @@ pub enum BootstrapError {
 }
 
 /// The tables that are there once per home, whatever is configured.
-const TABLES: [&str; 7] = [
-    history::DDL,
-    copy::DDL,
-    copy::FILLED_DDL,
-    verify::DDL,
-    sequence::DDL,
-    reverse::FENCE_DDL,
-    reverse::PARKED_DDL,
-];
+pub(crate) const TABLES: [&str; 6] =
+    [copy::DDL, copy::FILLED_DDL, verify::DDL, sequence::DDL, reverse::FENCE_DDL, reverse::PARKED_DDL];
 
 /// Makes schema `shunt`, its tables, and for each configured table its dirty log and fence row.
 ///
 /// # Errors
 /// [`BootstrapError`]; what was created stays and does no harm.
 pub async fn ensure(conn: &mut HomeConn, schemas: &[TableSchema]) -> Result<(), BootstrapError> {
-    run(conn, "CREATE SCHEMA IF NOT EXISTS `shunt`").await?;
-    for ddl in TABLES {
-        run(conn, ddl).await?;
-    }
+    make(conn, &TABLES).await?;
+    make(conn, &controller::TABLES).await?;
     for schema in schemas {
         dirty_log(conn, schema).await?;
-        let fence = format!("INSERT IGNORE INTO shunt.fence (table_id) VALUES ('{}')", schema.table.id());
-        run(conn, &fence).await?;
+        fence(conn, schema).await?;
     }
     Ok(())
+}
+
+/// Looked for first: an INSERT would wait for the batch of whoever holds the fence now.
+async fn fence(conn: &mut HomeConn, schema: &TableSchema) -> Result<(), BootstrapError> {
+    let id = schema.table.id();
+    let sql = "SELECT 1 FROM shunt.fence WHERE table_id=?";
+    let there: Vec<u8> = conn.rows("looking for the fence", sql, (id.as_str(),)).await?;
+    if there.is_empty() {
+        run(conn, &format!("INSERT IGNORE INTO shunt.fence (table_id) VALUES ('{id}')")).await?;
+    }
+    Ok(())
+}
+
+async fn make(conn: &mut HomeConn, ddl: &[&str]) -> Result<(), BootstrapError> {
+    let made = own_tables::ensure(conn, ddl).await;
+    explain(conn, made).await
 }
 
 /// DDL of the dirty log: the primary key's columns with exactly legacy's types and collations.
@@ -89,7 +95,7 @@ fn dirty_column(column: &Column) -> String {
 }
 
 async fn dirty_log(conn: &mut HomeConn, schema: &TableSchema) -> Result<(), BootstrapError> {
-    run(conn, &dirty_log_ddl(schema)).await?;
+    make(conn, &[&dirty_log_ddl(schema)]).await?;
     if dirty_log_fits(conn, schema).await? {
         return Ok(());
     }
@@ -120,7 +126,13 @@ async fn dirty_log_fits(conn: &mut HomeConn, schema: &TableSchema) -> Result<boo
 }
 
 async fn run(conn: &mut HomeConn, sql: &str) -> Result<(), BootstrapError> {
-    match conn.run("preparing schema shunt", sql).await {
+    let done = conn.run("preparing schema shunt", sql).await;
+    explain(conn, done).await
+}
+
+/// Turns a missing privilege into the GRANT to paste.
+async fn explain(conn: &mut HomeConn, done: Result<(), HomeError>) -> Result<(), BootstrapError> {
+    match done {
         Ok(()) => Ok(()),
         // 1044 database, 1142 table, 1227 global privilege.
         Err(error) if matches!(error.code(), Some(1044 | 1142 | 1227)) => {

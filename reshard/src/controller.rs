@@ -14,13 +14,16 @@ use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 use topology::ShardedTable;
 
-use crate::{election::Ballot, term::Term, work::Work};
+use crate::{command, election::Ballot, history, report, term::Term, work::Work};
 
 /// How often a standby asks for the lock, and waits after a lost session.
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the request key is read.
 pub const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The tables that controllers keep in schema `shunt`.
+pub(crate) const TABLES: [&str; 3] = [history::DDL, report::DDL, command::DDL];
 
 /// What a controller needs to know.
 #[derive(Debug, Clone)]

@@ -40,7 +40,8 @@ impl Ballot {
     /// [`HomeError`].
     pub async fn connect(home: &Home, table: &TableId) -> Result<Self, HomeError> {
         let mut conn = home.connect().await?;
-        let sql = format!("SET SESSION wait_timeout={SESSION_TIMEOUT_S}");
+        // No statement on this connection may keep others waiting behind it for longer than MySQL's least.
+        let sql = format!("SET SESSION wait_timeout={SESSION_TIMEOUT_S}, lock_wait_timeout=1");
         conn.run("limiting the controller's session", sql).await?;
         Ok(Self { conn, lock: format!("shunt:{table}") })
     }

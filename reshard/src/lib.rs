@@ -8,7 +8,7 @@
 //! - [`status`], [`history`], [`command`]: what a DBA sees and asks for, from any machine.
 //!
 //! Working
-//! - [`bootstrap`]: schema `shunt` and Shunt's own tables.
+//! - [`bootstrap`] (by [`own_tables`]): schema `shunt` and Shunt's own tables.
 //! - [`copy`]: the old rows into the shards, chunk by chunk; [`verify`]: whether both sides are equal, and repair.
 //! - [`reverse`]: legacy follows while only the shards are written; [`sequence`]: ids meanwhile.
 //! - [`keys`] and `image.rs`: primary keys and rows as exact values in SQL, shared by all of these.
@@ -28,6 +28,7 @@ pub mod history;
 pub mod hold;
 mod image;
 pub mod keys;
+pub mod own_tables;
 pub mod report;
 pub mod request;
 pub mod reverse;

@@ -11,11 +11,11 @@ use topology::{Epoch, Gate, GateState, Phase};
 use crate::{
     blockers,
     command::{self, Commands},
-    controller::{ControllerConfig, REQUEST_INTERVAL},
+    controller::{self, ControllerConfig, REQUEST_INTERVAL},
     election::Ballot,
     flip::{self, Attempt},
     guards::{self, Evidence, Findings},
-    history,
+    history, own_tables,
     report::{self, Report},
     request::{self, Verdict},
     snapshots::OldSnapshots,
@@ -161,10 +161,7 @@ impl<W: Work> Term<W> {
     /// Shunt's own tables; `false` if they cannot be made now.
     async fn prepare(&mut self) -> Result<bool, HomeError> {
         let conn = self.ballot.conn();
-        conn.run("making schema shunt", "CREATE SCHEMA IF NOT EXISTS `shunt`").await?;
-        for ddl in [history::DDL, report::DDL, command::DDL] {
-            conn.run("making Shunt's own tables", ddl).await?;
-        }
+        own_tables::ensure(conn, &controller::TABLES).await?;
         if let Err(error) = self.work.prepare(conn).await {
             tracing::warn!(table = %self.config.table.id(), %error, "the table cannot be controlled yet");
             self.report.notice = Some(format!("not controlled yet: {error}"));

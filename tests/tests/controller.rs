@@ -1,0 +1,645 @@
+//! The controller on real servers: who may flip, when, what stands against it, and what a crash leaves behind.
+//!
+//! Copy, verify and reverse sync are played by [`Play`], so that each guard can be opened and shut at will.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use flag_client::{FlagKeys, FlagStore, GateNames, Home, HomeConfig, HomeConn};
+use mysql_async::prelude::Queryable;
+use reshard::{
+    MIN_STAY, command,
+    controller::{self, ControllerConfig},
+    history, report,
+    report::Report,
+    status,
+    work::{CopyFacts, Facts, Readiness, ReverseFacts, VerifyFacts, Work, WorkError},
+};
+use tests::{
+    Outcome, home,
+    servers::{self, Kind},
+};
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
+use topology::{Epoch, Gate, GateState, Phase, ShardedTable};
+
+/// What the played work says and does.
+#[derive(Debug, Clone)]
+struct Script {
+    facts: Facts,
+    readiness: Readiness,
+    drain: Duration,
+    drain_fails: bool,
+    emptied: u32,
+    /// Gates under which the work of a phase was started, and whether it was told to end.
+    ran: Vec<(String, bool)>,
+}
+
+#[derive(Debug, Clone)]
+struct Play(Arc<Mutex<Script>>);
+
+impl Play {
+    /// Everything is ready.
+    fn ready() -> Self {
+        Self(Arc::new(Mutex::new(Script {
+            facts: Facts {
+                copy: Some(CopyFacts { finished: true, rows: 3, ..CopyFacts::default() }),
+                verify: Some(VerifyFacts { clean_passes: 2, differences: Some(0), detail: None }),
+                reverse: Some(ReverseFacts { backlog: 0, rate: Some(1000.0), parked: vec![] }),
+            },
+            readiness: Readiness::default(),
+            drain: Duration::from_millis(20),
+            drain_fails: false,
+            emptied: 0,
+            ran: Vec::new(),
+        })))
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
+        change(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Work for Play {
+    async fn prepare(&self, _: &mut HomeConn) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    async fn readiness(&self) -> Result<Readiness, WorkError> {
+        Ok(self.with(|script| script.readiness.clone()))
+    }
+
+    async fn empty_shards(&self, conn: &mut HomeConn, _: bool) -> Result<(), WorkError> {
+        conn.run("playing", "DO 0").await?;
+        self.with(|script| script.emptied += 1);
+        Ok(())
+    }
+
+    async fn run(&self, gate: Gate, cancel: CancellationToken) -> Result<(), WorkError> {
+        let at = self.with(|script| {
+            script.ran.push((gate.name(), false));
+            script.ran.len() - 1
+        });
+        cancel.cancelled().await;
+        self.with(|script| script.ran[at].1 = true);
+        Ok(())
+    }
+
+    async fn facts(&self, _: &mut HomeConn, _: &Gate) -> Result<Facts, WorkError> {
+        Ok(self.with(|script| script.facts.clone()))
+    }
+
+    async fn before_hold(&self, _: &mut HomeConn) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    async fn drain_in_hold(&self, conn: &mut HomeConn, hold: &Gate) -> Result<(), WorkError> {
+        let (drain, fails) = self.with(|script| (script.drain, script.drain_fails));
+        // A real drain is gated, and takes its time on the server.
+        conn.run("playing", "START TRANSACTION").await?;
+        conn.run("playing", hold.probe_sql(conn.mariadb())).await?;
+        conn.run("playing", format!("DO SLEEP({})", drain.as_secs_f64())).await?;
+        conn.run("playing", "COMMIT").await?;
+        if fails { Err(WorkError::Said("played failure".into())) } else { Ok(()) }
+    }
+
+    async fn forget_log(&self, _: &mut HomeConn, _: Epoch) -> Result<(), WorkError> {
+        Ok(())
+    }
+}
+
+/// A claimed server with one table, and its controllers.
+struct Rig {
+    _claim: home::Home,
+    home: Home,
+    flags: FlagStore,
+    keys: FlagKeys,
+    table: ShardedTable,
+    play: Play,
+    controllers: Vec<(CancellationToken, JoinHandle<()>)>,
+}
+
+impl Rig {
+    async fn new(kind: Kind, test: &str) -> Outcome<Self> {
+        let mut claim = home::Home::claim(kind).await?;
+        let schema = format!("ctl_{test}");
+        claim.clean(&[&schema]).await?;
+        for table in ["user", "user_0", "user_1"] {
+            let ddl = format!("CREATE TABLE {schema}.{table} (id BIGINT PRIMARY KEY, v INT) ENGINE=InnoDB");
+            claim.root().query_drop(ddl).await?;
+        }
+        let table = ShardedTable::new(
+            &format!("{test}_user"),
+            &format!("{schema}.user"),
+            "id",
+            &format!("{schema}.user_{{0..1}}"),
+        )?;
+        let flags = FlagStore::new(&servers::redis_url()?)?;
+        let keys = FlagKeys::new(format!("migrate_{test}_{}", kind.name()));
+        let rig = Self {
+            home: Home::new(HomeConfig::from_url(claim.url())?),
+            _claim: claim,
+            flags,
+            keys,
+            table,
+            play: Play::ready(),
+            controllers: Vec::new(),
+        };
+        rig.wipe_redis().await?;
+        Ok(rig)
+    }
+
+    async fn redis(&self) -> Outcome<redis::aio::MultiplexedConnection> {
+        let client = redis::Client::open(servers::redis_url()?)?;
+        Ok(client.get_multiplexed_async_connection().await?)
+    }
+
+    async fn wipe_redis(&self) -> Outcome {
+        let keys = [&self.keys.request, &self.keys.state, &self.keys.end];
+        let () = redis::cmd("DEL").arg(&keys).query_async(&mut self.redis().await?).await?;
+        Ok(())
+    }
+
+    async fn set(&self, value: &str) -> Outcome {
+        let () = redis::cmd("SET")
+            .arg(&self.keys.request)
+            .arg(value)
+            .query_async(&mut self.redis().await?)
+            .await?;
+        Ok(())
+    }
+
+    fn start(&mut self, name: &str) {
+        let flags = self.flags.clone();
+        self.start_with(name, flags);
+    }
+
+    fn start_with(&mut self, name: &str, flags: FlagStore) {
+        let config = ControllerConfig {
+            home: self.home.clone(),
+            flags,
+            keys: self.keys.clone(),
+            table: self.table.clone(),
+            name: name.to_owned(),
+        };
+        let stop = CancellationToken::new();
+        let task = controller::spawn(config, self.play.clone(), stop.clone());
+        self.controllers.push((stop, task));
+    }
+
+    async fn stop(&mut self) {
+        for (stop, task) in self.controllers.drain(..) {
+            stop.cancel();
+            task.await.unwrap();
+        }
+    }
+
+    async fn gate(&self) -> Outcome<Gate> {
+        let mut conn = self.home.connect().await?;
+        Ok(GateNames::read(&mut conn).await?.one(self.table.id())?)
+    }
+
+    async fn report(&self) -> Outcome<Report> {
+        let mut conn = self.home.connect().await?;
+        Ok(report::load(&mut conn, self.table.id()).await?.map(|stored| stored.report).unwrap_or_default())
+    }
+
+    /// Waits until the gate is in `state`, and returns it.
+    async fn reached(&self, state: &str, within: Duration) -> Outcome<Gate> {
+        let until = Instant::now() + within;
+        loop {
+            let gate = self.gate().await;
+            if let Ok(gate) = &gate
+                && gate.state.to_string() == state
+            {
+                return Ok(gate.clone());
+            }
+            if Instant::now() > until {
+                return Err(format!("{state} not reached: {gate:?}; {:?}", self.report().await?).into());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the report fits, and returns it.
+    async fn reports(&self, what: &str, fits: impl Fn(&Report) -> bool) -> Outcome<Report> {
+        let until = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Ok(report) = self.report().await
+                && fits(&report)
+            {
+                return Ok(report);
+            }
+            if Instant::now() > until {
+                return Err(format!("never reported {what}: {:?}", self.report().await?).into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn waiting(&self, text: &str) -> Outcome<Report> {
+        self.reports(text, |report| report.waiting.as_ref().is_some_and(|waiting| waiting.contains(text)))
+            .await
+    }
+
+    async fn request(&self) -> Outcome<Option<String>> {
+        Ok(self.flags.request(&self.keys).await?.value)
+    }
+
+    /// Puts the table into a phase as an earlier controller would have left it.
+    async fn begin_in(&self, epoch: u64, state: GateState) -> Outcome<Gate> {
+        let gate = Gate::new(self.table.id().clone(), Epoch(epoch), state, self.table.hash());
+        let mut conn = self.home.connect().await?;
+        conn.query_drop(format!("CREATE TABLE {} (x TINYINT PRIMARY KEY)", gate.quoted())).await?;
+        let fields = [("epoch", epoch.to_string())];
+        let flag = if let GateState::Open(phase) = state { phase } else { Phase::Shards }.flag();
+        self.set(flag).await?;
+        self.flags.publish(&self.keys, self.table.id().as_str(), flag, None, &fields).await?;
+        Ok(gate)
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Runs one scenario on one server and stops its controllers, whatever comes of it.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name {
+            #[tokio::test]
+            async fn mysql() {
+                super::scenario(tests::servers::Kind::MySql, stringify!($name), async |rig| super::$name(rig).await).await;
+            }
+            #[tokio::test]
+            async fn mariadb() {
+                super::scenario(tests::servers::Kind::MariaDb, stringify!($name), async |rig| super::$name(rig).await).await;
+            }
+        })*
+    };
+}
+
+async fn scenario(kind: Kind, name: &str, run: impl AsyncFnOnce(&mut Rig) -> Outcome) {
+    let name: String = name.chars().take(16).collect();
+    let mut rig = Rig::new(kind, &name).await.unwrap();
+    let outcome = run(&mut rig).await;
+    rig.stop().await;
+    rig.wipe_redis().await.unwrap();
+    if let Err(error) = outcome {
+        panic!("{}: {error}", kind.name());
+    }
+}
+
+on_both!(
+    first_gate_and_missing_request,
+    the_whole_walk_and_back,
+    requests_that_are_not_followed,
+    a_long_transaction_is_named_and_stalls_nobody,
+    takeover,
+    a_hold_is_taken_over,
+    a_slow_hold_reopens,
+    not_one_gate_closes_the_table,
+    old_snapshots_keep_reads_where_they_are,
+    force_goes_past_what_may_be_forced,
+    redis_away_harms_nothing_but_flips,
+    a_foreign_topology_is_not_controlled,
+    finished_for_good,
+);
+
+/// No gate, no key: both are made. A wiped Redis afterwards never means 1100.
+async fn first_gate_and_missing_request(rig: &mut Rig) -> Outcome {
+    rig.start("one");
+    let gate = rig.reached("1100", LONG).await?;
+    assert_eq!(gate.epoch, Epoch::FIRST);
+    let until = Instant::now() + LONG;
+    while rig.request().await?.as_deref() != Some("1100") {
+        assert!(Instant::now() < until, "the request key was not made");
+        sleep(Duration::from_millis(50)).await;
+    }
+    rig.set("1101").await?;
+    rig.reached("1101", LONG).await?;
+    rig.wipe_redis().await?;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.request().await?.as_deref(), Some("1101"), "the present phase is published again");
+    let state: Vec<_> = rig.flags.state(&rig.keys).await?;
+    assert!(state.contains(&("epoch".into(), "2".into())), "{state:?}");
+    assert_eq!(rig.gate().await?.epoch, Epoch(2));
+    Ok(())
+}
+
+/// One request walks all phases, each for at least the minimal stay; the way back goes through hold; at any
+/// time there is exactly one gate; history tells it all.
+async fn the_whole_walk_and_back(rig: &mut Rig) -> Outcome {
+    rig.start("walker");
+    rig.reached("1100", LONG).await?;
+    let stop = CancellationToken::new();
+    let watch = tokio::spawn(watch_gates(rig.home.clone(), rig.table.clone(), stop.clone()));
+    rig.set("0011").await?;
+    let began = Instant::now();
+    rig.reached("0011", 3 * MIN_STAY + LONG).await?;
+    assert!(began.elapsed() > 2 * MIN_STAY, "stays were cut short: {:?}", began.elapsed());
+    rig.set("1100").await?;
+    rig.reached("1100", 4 * MIN_STAY + LONG).await?;
+    stop.cancel();
+    let seen = watch.await??;
+    assert_eq!(seen.first().map(String::as_str), Some("1100"));
+    let mut conn = rig.home.connect().await?;
+    let mut entries = history::list(&mut conn, rig.table.id(), 20).await?;
+    entries.reverse();
+    let states: Vec<_> = entries.iter().map(|entry| entry.to.as_str()).collect();
+    assert_eq!(states, ["1100", "1101", "0111", "0011", "hold", "0111", "1101", "1100"]);
+    for (i, entry) in entries.iter().enumerate() {
+        assert_eq!(entry.epoch, i as u64 + 1);
+        assert!(entry.opened.is_some(), "{entry:?}");
+    }
+    assert!(entries[1].cause.contains("request 0011"), "{:?}", entries[1]);
+    assert!(entries[1].guards.iter().any(|seen| seen.contains("preflight")), "{:?}", entries[1]);
+    assert!(entries[2].guards.iter().any(|seen| seen.contains("clean verify")), "{:?}", entries[2]);
+    // The work of 1101 ends at the first look after the flip.
+    sleep(Duration::from_secs(1)).await;
+    rig.play.with(|script| {
+        assert_eq!(script.emptied, 1);
+        // Work ran under 1101, 0111, 0011, 0111 and 1101, one at a time, and was told to end each time.
+        assert_eq!(script.ran.len(), 5, "{:?}", script.ran);
+        assert!(script.ran.iter().all(|(_, ended)| *ended), "{:?}", script.ran);
+    });
+    let shown = status::collect(&rig.home, Some(&rig.flags), &[(rig.table.clone(), rig.keys.clone())]).await;
+    assert_eq!(shown.tables[0].phase.as_deref(), Some("1100"));
+    assert_eq!(shown.tables[0].requested.as_deref(), Some("1100"));
+    assert!(!shown.tables[0].no_controller);
+    Ok(())
+}
+
+/// Every listing of schema shunt shows exactly one gate.
+async fn watch_gates(home: Home, table: ShardedTable, stop: CancellationToken) -> Outcome<Vec<String>> {
+    let mut conn = home.connect().await?;
+    let mut seen: Vec<String> = Vec::new();
+    let mut off = 0;
+    while !stop.is_cancelled() {
+        match GateNames::read(&mut conn).await?.one(table.id()) {
+            Ok(gate) => {
+                off = 0;
+                if seen.last() != Some(&gate.state.to_string()) {
+                    seen.push(gate.state.to_string());
+                }
+            }
+            // MariaDB lists a directory: beside a rename one listing may be off, the next is not.
+            Err(fault) => {
+                off += 1;
+                assert!(off < 3, "{fault}");
+            }
+        }
+        sleep(Duration::from_millis(3)).await;
+    }
+    Ok(seen)
+}
+
+/// Illegal values, and a Redis that lost the last epochs.
+async fn requests_that_are_not_followed(rig: &mut Rig) -> Outcome {
+    rig.begin_in(5, GateState::Open(Phase::ShardRead)).await?;
+    rig.start("one");
+    rig.set("1111").await?;
+    let report = rig.reports("an illegal value", |report| report.notice.is_some()).await?;
+    assert!(report.notice.unwrap_or_default().contains("legal are 1100, 1101, 0111 and 0011"));
+    assert_eq!(rig.request().await?.as_deref(), Some("1111"), "left as it is");
+    // A replica with an old value is promoted: it knows epoch 3 and asks for 1101.
+    let mut pipe = redis::pipe();
+    pipe.atomic().set(&rig.keys.request, "1101").hset(&rig.keys.state, "epoch", "3");
+    let () = pipe.query_async(&mut rig.redis().await?).await?;
+    let distrusted = |report: &Report| {
+        report.notice.as_ref().is_some_and(|notice| notice.contains("does not know epoch 5"))
+    };
+    rig.reports("distrust", distrusted).await?;
+    sleep(MIN_STAY + Duration::from_secs(1)).await;
+    assert_eq!(rig.gate().await?.epoch, Epoch(5), "a promoted replica moved the fleet");
+    assert_eq!(rig.request().await?.as_deref(), Some("0111"));
+    // The DBA asks in earnest: the request arrives after epoch 5 was published.
+    rig.set("1101").await?;
+    let gate = rig.reached("1101", LONG).await?;
+    assert_eq!(gate.epoch, Epoch(6));
+    Ok(())
+}
+
+/// The flip waits 100 ms at a time, names who holds the gate, and comes through when the transaction ends.
+async fn a_long_transaction_is_named_and_stalls_nobody(rig: &mut Rig) -> Outcome {
+    rig.begin_in(1, GateState::Open(Phase::Legacy)).await?;
+    let gate = rig.gate().await?;
+    let mut long = rig.home.connect().await?;
+    long.query_drop("BEGIN").await?;
+    let probe = gate.probe_sql(long.mariadb());
+    long.query_drop(&probe).await?;
+    let mut writer = rig.home.connect().await?;
+    rig.start("one");
+    rig.set("1101").await?;
+    let (mut worst, mut stalled, began) = (Duration::ZERO, Duration::ZERO, Instant::now());
+    while began.elapsed() < MIN_STAY + Duration::from_secs(5) {
+        let one = Instant::now();
+        writer.query_drop(&probe).await?;
+        worst = worst.max(one.elapsed());
+        if one.elapsed() > Duration::from_millis(20) {
+            stalled += one.elapsed();
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(stalled > Duration::from_millis(80), "no attempt was made: {:?}", rig.report().await?);
+    assert!(worst < Duration::from_millis(400), "a writer waited {worst:?}");
+    assert!(stalled < Duration::from_millis(1500), "writers were stalled for {stalled:?} of 5 s");
+    let report = rig.waiting("hold the gate").await?;
+    if !long.mariadb() {
+        assert_eq!(report.blockers[0].connection, u64::from(long.id()), "{report:?}");
+        assert_eq!(report.blockers[0].kill, format!("KILL {}", long.id()));
+    }
+    long.query_drop("COMMIT").await?;
+    rig.reached("1101", Duration::from_secs(6)).await?;
+    Ok(())
+}
+
+/// The standby takes over when the leader's session dies; the stay is counted anew.
+async fn takeover(rig: &mut Rig) -> Outcome {
+    rig.start("one");
+    rig.reached("1100", LONG).await?;
+    rig.start("two");
+    rig.set("1101").await?;
+    rig.reached("1101", LONG).await?;
+    sleep(MIN_STAY - Duration::from_secs(1)).await;
+    let mut conn = rig.home.connect().await?;
+    let lock = format!("shunt:{}", rig.table.id());
+    let holder: Vec<Option<u64>> = conn.rows("asking", "SELECT IS_USED_LOCK(?)", (lock.as_str(),)).await?;
+    let holder = holder.into_iter().flatten().next().ok_or("nobody holds the lock")?;
+    conn.query_drop(format!("KILL {holder}")).await?;
+    let killed = Instant::now();
+    rig.set("0111").await?;
+    rig.reached("0111", LONG).await?;
+    assert!(killed.elapsed() > MIN_STAY, "the stay was not counted anew: {:?}", killed.elapsed());
+    let now: Vec<Option<u64>> = conn.rows("asking", "SELECT IS_USED_LOCK(?)", (lock.as_str(),)).await?;
+    assert_ne!(now.into_iter().flatten().next(), Some(holder));
+    Ok(())
+}
+
+/// A controller that finds a hold finishes it.
+async fn a_hold_is_taken_over(rig: &mut Rig) -> Outcome {
+    rig.begin_in(7, GateState::Hold).await?;
+    rig.start("one");
+    let gate = rig.reached("0111", Duration::from_secs(5)).await?;
+    assert_eq!(gate.epoch, Epoch(8));
+    rig.stop().await;
+    // And reopens it when legacy cannot be made equal.
+    let mut conn = rig.home.connect().await?;
+    let hold = Gate::new(rig.table.id().clone(), Epoch(9), GateState::Hold, rig.table.hash());
+    conn.query_drop(format!("RENAME TABLE {} TO {}", gate.quoted(), hold.quoted())).await?;
+    rig.play.with(|script| script.drain_fails = true);
+    rig.start("two");
+    let gate = rig.reached("0011", Duration::from_secs(5)).await?;
+    assert_eq!(gate.epoch, Epoch(10));
+    Ok(())
+}
+
+/// A hold that takes too long is reopened as 0011; writers waited little more than its limit.
+async fn a_slow_hold_reopens(rig: &mut Rig) -> Outcome {
+    let gate = rig.begin_in(3, GateState::Open(Phase::Shards)).await?;
+    rig.play.with(|script| script.drain = Duration::from_secs(5));
+    rig.start("one");
+    rig.set("0111").await?;
+    let hold = rig.reached("hold", LONG).await?;
+    let held = Instant::now();
+    let gate = {
+        let reopened = rig.reached("0011", Duration::from_secs(3)).await?;
+        assert!(held.elapsed() < Duration::from_millis(800), "held for {:?}", held.elapsed());
+        assert_eq!(reopened.epoch, hold.epoch.next());
+        assert!(reopened.epoch > gate.epoch);
+        reopened
+    };
+    rig.play.with(|script| script.drain = Duration::from_millis(10));
+    let opened = rig.reached("0111", LONG).await?;
+    assert_eq!(opened.epoch.0, gate.epoch.0 + 2);
+    // A log that is too long is not even tried.
+    rig.set("0011").await?;
+    rig.reached("0011", LONG).await?;
+    rig.play.with(|script| {
+        script.facts.reverse = Some(ReverseFacts { backlog: 900, rate: Some(1000.0), parked: vec![] });
+    });
+    rig.set("0111").await?;
+    rig.waiting("900 keys left").await?;
+    Ok(())
+}
+
+/// A gate that vanished is not made again, two gates are as bad as none.
+async fn not_one_gate_closes_the_table(rig: &mut Rig) -> Outcome {
+    rig.start("one");
+    let gate = rig.reached("1100", LONG).await?;
+    sleep(Duration::from_millis(500)).await;
+    let mut conn = rig.home.connect().await?;
+    let second =
+        Gate::new(rig.table.id().clone(), Epoch(2), GateState::Open(Phase::DualWrite), rig.table.hash());
+    conn.query_drop(format!("CREATE TABLE {} (x TINYINT PRIMARY KEY)", second.quoted())).await?;
+    rig.reports("two gates", |r| r.notice.as_ref().is_some_and(|n| n.contains("several gates"))).await?;
+    conn.query_drop(format!("DROP TABLE {}, {}", gate.quoted(), second.quoted())).await?;
+    rig.reports("no gate", |r| r.notice.as_ref().is_some_and(|n| n.contains("no gate"))).await?;
+    rig.stop().await;
+    rig.start("two");
+    sleep(Duration::from_secs(2)).await;
+    assert!(rig.gate().await.is_err(), "a vanished gate was made again");
+    Ok(())
+}
+
+/// Reads move only when no snapshot is left from before both sides were equal, also one whose transaction
+/// has only read so far and gets another transaction id when it writes.
+async fn old_snapshots_keep_reads_where_they_are(rig: &mut Rig) -> Outcome {
+    rig.begin_in(2, GateState::Open(Phase::DualWrite)).await?;
+    rig.play
+        .with(|script| script.facts.copy = Some(CopyFacts { percent: Some(63.0), ..CopyFacts::default() }));
+    rig.start("one");
+    rig.set("0111").await?;
+    rig.waiting("copy at 63 %").await?;
+    let mut old = rig.home.connect().await?;
+    old.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+    rig.play.with(|script| {
+        script.facts.copy = Some(CopyFacts { finished: true, rows: 9, ..CopyFacts::default() });
+    });
+    let report = rig.waiting("may hold a snapshot").await?;
+    assert!(
+        report.old_transactions.iter().any(|t| t.connection == u64::from(old.id())),
+        "{:?}",
+        report.old_transactions
+    );
+    let mut young = rig.home.connect().await?;
+    young.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+    // Its first write changes its transaction id; its snapshot is as old as before.
+    old.query_drop(format!("INSERT INTO {} VALUES (1, 1)", rig.table.legacy().quoted())).await?;
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(rig.gate().await?.epoch, Epoch(2), "reads moved past an old snapshot");
+    old.query_drop("ROLLBACK").await?;
+    // A transaction that began after that moment does not stand against it.
+    rig.reached("0111", Duration::from_secs(10)).await?;
+    young.query_drop("ROLLBACK").await?;
+    // The other direction: whoever began before this 0111.
+    Ok(())
+}
+
+/// Force is for the next step of its epoch only, and never past what would lose rows.
+async fn force_goes_past_what_may_be_forced(rig: &mut Rig) -> Outcome {
+    rig.begin_in(2, GateState::Open(Phase::DualWrite)).await?;
+    rig.play.with(|script| {
+        script.facts.verify = None;
+        script.facts.copy = Some(CopyFacts::default());
+    });
+    rig.start("one");
+    let id = rig.table.id().clone();
+    // The command's table is made by the controller.
+    rig.reports("anything", |report| report.epoch == 2).await?;
+    command::force(&rig.home, &rig.flags, &rig.keys, &id, Phase::ShardRead, "the test").await?;
+    rig.waiting("copy not begun").await?;
+    rig.play.with(|script| script.facts.copy = Some(CopyFacts { finished: true, ..CopyFacts::default() }));
+    rig.reached("0111", LONG).await?;
+    let mut conn = rig.home.connect().await?;
+    let entry = &history::list(&mut conn, &id, 1).await?[0];
+    assert_eq!(entry.cause, "forced by the test");
+    assert!(entry.guards.iter().any(|seen| seen.contains("FORCED past: 0 of 2 clean")), "{entry:?}");
+    rig.set("0011").await?;
+    rig.waiting("0 of 1 clean verify passes").await?;
+    Ok(())
+}
+
+/// Without Redis the first gate is made and everything stays; when it is back, the request is read.
+async fn redis_away_harms_nothing_but_flips(rig: &mut Rig) -> Outcome {
+    rig.start_with("lonely", FlagStore::new("redis://127.0.0.1:1")?);
+    rig.reached("1100", LONG).await?;
+    let report = rig.reports("Redis away", |report| report.notice.is_some()).await?;
+    assert!(report.notice.unwrap_or_default().contains("127.0.0.1:1"));
+    rig.stop().await;
+    rig.set("1101").await?;
+    rig.start("connected");
+    rig.reached("1101", LONG).await?;
+    Ok(())
+}
+
+/// A controller with another topology gives the lock away.
+async fn a_foreign_topology_is_not_controlled(rig: &mut Rig) -> Outcome {
+    let gate = rig.begin_in(4, GateState::Open(Phase::DualWrite)).await?;
+    let right = rig.table.clone();
+    let shards = format!("{}.other_{{0..2}}", right.legacy().schema);
+    rig.table = ShardedTable::new(right.id().as_str(), &right.legacy().to_string(), "id", &shards)?;
+    rig.start("foreign");
+    rig.set("1100").await?;
+    sleep(MIN_STAY + Duration::from_secs(1)).await;
+    assert_eq!(rig.gate().await?, gate, "a foreign controller flipped");
+    rig.table = right;
+    rig.start("right");
+    rig.reached("1100", LONG).await?;
+    Ok(())
+}
+
+/// `shunt finish` ends the way back.
+async fn finished_for_good(rig: &mut Rig) -> Outcome {
+    rig.begin_in(6, GateState::Open(Phase::Shards)).await?;
+    rig.start("one");
+    rig.reports("anything", |report| report.epoch == 6).await?;
+    command::finish(&rig.home, rig.table.id(), "the test").await?;
+    rig.set("0111").await?;
+    rig.waiting("shunt finish").await?;
+    sleep(Duration::from_secs(1)).await;
+    rig.play.with(|script| assert!(script.ran.iter().all(|(_, ended)| *ended), "the reverse sync runs on"));
+    Ok(())
+}
