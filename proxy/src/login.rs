@@ -102,11 +102,13 @@ pub enum LoginFailure {
 
 impl LoginFailure {
     /// What the client is told; `None` if it has been told, or cannot be.
+    ///
+    /// Codes of the server's range only: newer clients of MariaDB take one of their own (2003, 2013) for an attack.
     fn error(&self, home: &HomeAddr) -> Option<ErrInfo> {
         let (code, sqlstate, message) = match self {
             Self::Refused(_) | Self::Left => return None,
             Self::Unreachable { address, error } => (
-                2003,
+                1053,
                 b"08S01",
                 format!("cannot connect to home at {address}: {error}. Nothing was executed"),
             ),
@@ -117,7 +119,7 @@ impl LoginFailure {
                 (1043, b"08S01", format!("bad handshake: {error}"))
             }
             Self::Broken(error @ LoginError::Home(_)) => (
-                2013,
+                1053,
                 b"08S01",
                 format!("lost home at {home} during the login: {error}. Nothing was executed"),
             ),
@@ -234,10 +236,11 @@ impl Relay<'_> {
             return Err(LoginError::Unsupported("TLS, which was not offered").into());
         };
         self.client.accept_tls(Arc::clone(&tls.server)).await.map_err(client_io)?;
-        self.home_tls(home, tls, &packet, offered).await?;
+        // The client sends its answer at once: it must be read before the client can be told of an error.
         let answer = self.client.read_packet(PACKET_MAX).await.map_err(LoginError::Client)?;
         let answer = answer.ok_or(LoginError::Client(FrameError::Cut))?;
         self.next_seq = answer.last_seq().wrapping_add(1);
+        self.home_tls(home, tls, &packet, offered).await?;
         Ok((answer, 0))
     }
 

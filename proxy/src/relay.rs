@@ -55,6 +55,8 @@ pub struct Relay {
     /// Of the last answer that told them.
     pub status: StatusFlags,
     tracker: Tracker,
+    /// Sequence id of the next packet to the client, while no answer is under way.
+    reply_seq: u8,
 }
 
 /// Serves a client whose commands are all relayed, until one side ends it.
@@ -72,7 +74,7 @@ pub async fn run(logged_in: LoggedIn) {
 impl Relay {
     /// After a login.
     pub fn new(client: Leg, home: Leg, caps: Capabilities, status: StatusFlags) -> Self {
-        Self { client, home, caps, status, tracker: Tracker::new(caps) }
+        Self { client, home, caps, status, tracker: Tracker::new(caps), reply_seq: 1 }
     }
 
     async fn serve(&mut self, shutdown: &CancellationToken) -> Result<(), Fault> {
@@ -91,6 +93,7 @@ impl Relay {
     pub async fn next_command(&mut self, shutdown: &CancellationToken) -> Result<Option<Head>, Fault> {
         self.client.idle();
         self.home.idle();
+        self.reply_seq = 1;
         select! {
             biased;
             head = self.client.peek() => {
@@ -205,8 +208,7 @@ impl Relay {
             Ok(outcome) => outcome,
             Err(_) => Err(LoginError::TooLong),
         };
-        // Where the client may be told why, should the exchange have broken.
-        self.tracker.begin(Command::CHANGE_USER, exchange.next_seq.wrapping_sub(1));
+        self.reply_seq = exchange.next_seq;
         match outcome {
             Ok(Outcome::In(ok)) => {
                 self.status = ok.status;
@@ -223,7 +225,7 @@ impl Relay {
             Fault::Unasked => return self.pass_goodbye().await,
             Fault::Shutdown => return, // It is not waiting for anything: it sees the connection closed.
             Fault::Home(error) => ErrInfo::new(
-                2013,
+                1053,
                 b"08S01",
                 format!(
                     "Shunt: lost the connection to home during the statement ({error}). Whether it took effect is \
@@ -242,7 +244,8 @@ impl Relay {
             Fault::Client(_) => return,
         };
         if self.tracker.at_packet_boundary() {
-            let seq = self.tracker.last_seq().wrapping_add(1);
+            let under_way = !self.tracker.has_ended();
+            let seq = if under_way { self.tracker.last_seq().wrapping_add(1) } else { self.reply_seq };
             let _ = self.client.write_packet(&Packet::new(seq, &error.payload())).await;
         }
     }

@@ -300,27 +300,47 @@ impl Client {
         Ok(columns)
     }
 
-    async fn command(&mut self, command: u8, body: &[u8]) -> Outcome {
+    /// Sends any command; its answer is read packet by packet, with [`Client::read`].
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn command(&mut self, command: u8, body: &[u8]) -> Outcome {
         self.sequence = 0;
         let mut packet = vec![command];
         packet.extend_from_slice(body);
         self.write(&packet).await
     }
 
-    async fn write(&mut self, payload: &[u8]) -> Outcome {
-        let length = u32::try_from(payload.len())?;
-        if length >= 0xff_ffff {
-            return Err("longer than one frame".into());
-        }
-        let mut frame = length.to_le_bytes()[..3].to_vec();
-        frame.push(self.sequence);
-        frame.extend_from_slice(payload);
-        self.sequence = self.sequence.wrapping_add(1);
-        self.stream.get_mut().write_all(&frame).await?;
-        Ok(())
+    /// Sends bytes as they are, and expects the answer to start at sequence id `sequence`.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn send(&mut self, bytes: &[u8], sequence: u8) -> Outcome {
+        self.sequence = sequence;
+        Ok(self.stream.get_mut().write_all(bytes).await?)
     }
 
-    async fn read(&mut self) -> Outcome<Vec<u8>> {
+    async fn write(&mut self, payload: &[u8]) -> Outcome {
+        let mut rest = payload;
+        loop {
+            let (now, later) = rest.split_at(rest.len().min(0xff_ffff));
+            let mut frame = u32::try_from(now.len())?.to_le_bytes()[..3].to_vec();
+            frame.push(self.sequence);
+            frame.extend_from_slice(now);
+            self.sequence = self.sequence.wrapping_add(1);
+            self.stream.get_mut().write_all(&frame).await?;
+            rest = later;
+            if now.len() < 0xff_ffff {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the next packet.
+    ///
+    /// # Errors
+    /// When the connection ends, or packets are lost or changed places.
+    pub async fn read(&mut self) -> Outcome<Vec<u8>> {
         let mut payload = Vec::new();
         loop {
             let mut head = [0; 4];
