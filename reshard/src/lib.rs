@@ -28,6 +28,7 @@ pub mod history;
 pub mod hold;
 mod image;
 pub mod keys;
+pub mod mover;
 pub mod own_tables;
 pub mod report;
 pub mod request;

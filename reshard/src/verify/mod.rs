@@ -23,6 +23,7 @@
 mod narrow;
 mod pass;
 mod repair;
+mod show;
 mod store;
 
 pub use narrow::{ColumnDifference, Problem, RowDifference};
