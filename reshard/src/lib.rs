@@ -11,6 +11,7 @@
 //! - [`bootstrap`] (by [`own_tables`]): schema `shunt` and Shunt's own tables.
 //! - [`copy`]: the old rows into the shards, chunk by chunk; [`verify`]: whether both sides are equal, and repair.
 //! - [`reverse`]: legacy follows while only the shards are written; [`sequence`]: ids meanwhile.
+//! - [`preflight`]: what stands in the way; [`create_shards`] makes the shard tables.
 //! - [`keys`] and `image.rs`: primary keys and rows as exact values in SQL, shared by all of these.
 //!
 //! Everything here runs on control connections to home, never on a client's.
@@ -20,6 +21,7 @@ pub mod bootstrap;
 pub mod command;
 pub mod controller;
 pub mod copy;
+pub mod create_shards;
 mod db;
 pub mod election;
 pub mod flip;
@@ -30,6 +32,7 @@ mod image;
 pub mod keys;
 pub mod mover;
 pub mod own_tables;
+pub mod preflight;
 pub mod report;
 pub mod request;
 pub mod reverse;

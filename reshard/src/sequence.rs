@@ -250,7 +250,10 @@ pub async fn bump_legacy_counter(
     if legacy_counter(conn, schema).await? >= next.min(largest_id(schema)) {
         return Ok(());
     }
-    let target = (next + u128::from(headroom)).min(largest_id(schema));
+    // Headroom is ids that nobody gets: never more than a hundredth of what the type has left.
+    let largest = largest_id(schema);
+    let headroom = u128::from(headroom).min(largest.saturating_sub(next) / 100);
+    let target = (next + headroom).min(largest);
     let legacy = schema.table.legacy();
     let sql =
         format!("ALTER TABLE {} AUTO_INCREMENT={target}, ALGORITHM=INPLACE, LOCK=NONE", legacy.quoted());

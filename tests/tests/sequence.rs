@@ -112,6 +112,22 @@ async fn legacy_goes_on_above_the_sequence_on_the_way_back() -> Outcome {
     Ok(())
 }
 
+/// Headroom may not use up a small type.
+#[tokio::test]
+async fn headroom_leaves_a_small_type_its_ids() -> Outcome {
+    for (kind, short) in BOTH {
+        let columns = "id SMALLINT PRIMARY KEY AUTO_INCREMENT, n INT";
+        let mut rig = Rig::new(kind, &format!("seq_small_{short}"), columns, "id", 2, Phase::Shards).await?;
+        let schema = rig.schema().await?;
+        allocate(&mut rig.conn, &schema, Epoch(2), 100).await?;
+        let home = rig.home.clone();
+        bump_legacy_counter(&home, &mut rig.conn, &schema, 100_000).await?;
+        let counter = legacy_counter(&mut rig.conn, &schema).await?;
+        assert!((101..1_000).contains(&counter), "{kind:?}: {counter}");
+    }
+    Ok(())
+}
+
 /// `shard_sql` is `shard_of` for every integer type, signed and unsigned to the last bit.
 #[tokio::test]
 async fn the_shard_function_is_one_in_sql_and_in_rust() -> Outcome {
