@@ -7,6 +7,9 @@ mod cursor;
 mod facts;
 mod head;
 pub mod lex;
+mod literal;
+mod names;
+mod occurrences;
 mod plan;
 mod split;
 #[cfg(test)]
@@ -15,6 +18,9 @@ mod value;
 
 pub use facts::{Charset, Facts, Server, SqlMode};
 pub use head::{Completion, DdlObject, DdlVerb, Head, LockKind, LockedTable, head, may_change_session};
+pub use literal::{exact_integer, limit_literal, literal};
+pub use names::Names;
+pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::{
     ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead, TableView, Write,
 };
