@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::Facts;
 use crate::cursor::Cursor;
-use crate::lex::{Token, is_op, is_word, word_in};
+use crate::lex::{Token, is_op, is_word, text_end, word_in};
 
 /// One statement of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Piece {
 /// white space at the end of a text are dropped, as the servers do; an empty text has one piece.
 #[must_use]
 pub fn split(sql: &[u8], tokens: &[Token], facts: &Facts) -> Vec<Piece> {
-    let end = trimmed_end(sql);
+    let end = text_end(sql);
     let mut pieces = Vec::new();
     let mut from = Start { byte: 0, token: 0 };
     loop {
@@ -39,11 +39,6 @@ pub fn split(sql: &[u8], tokens: &[Token], facts: &Facts) -> Vec<Piece> {
         };
         let semicolon = tokens.get(stop).copied();
         let (at, after) = semicolon.map_or((end, end), |token| (token.start, token.end));
-        if at >= end {
-            // Only `;` and white space follow.
-            pieces.push(piece(sql, from.byte..end, from.token..stop, false));
-            return pieces;
-        }
         let nothing_follows = stop + 1 == tokens.len();
         if !facts.multi_statements && nothing_follows {
             pieces.push(piece(sql, from.byte..at, from.token..stop, false));
@@ -53,6 +48,7 @@ pub fn split(sql: &[u8], tokens: &[Token], facts: &Facts) -> Vec<Piece> {
         let whole = !facts.multi_statements
             || stop == from.token
             || semicolon.is_some_and(|token| token.in_version_comment)
+            || ends_in_dashes(sql, at)
             || is_compound(sql, rest);
         if whole {
             pieces.push(piece(sql, from.byte..end, from.token..tokens.len(), true));
@@ -78,10 +74,9 @@ fn piece(sql: &[u8], bytes: Range<usize>, tokens: Range<usize>, compound: bool) 
     Piece { bytes: bytes.start..end, tokens, compound }
 }
 
-/// The end of the text without `;` and white space.
-fn trimmed_end(sql: &[u8]) -> usize {
-    let is_garbage = |byte: &u8| matches!(byte, b';' | b'\t'..=b'\r' | b' ');
-    sql.iter().rposition(|byte| !is_garbage(byte)).map_or(0, |last| last + 1)
+/// `1--;` is a syntax error, while `1--` alone ends in a comment.
+fn ends_in_dashes(sql: &[u8], end: usize) -> bool {
+    sql.get(..end).is_some_and(|text| text.ends_with(b"--"))
 }
 
 /// What opens the body of a routine, or a compound statement.
@@ -148,6 +143,7 @@ mod tests {
     #[test]
     fn what_the_server_rejects_stays_whole() {
         check("; SELECT 1", &["!; SELECT 1"]);
+        check("SELECT 1--; SELECT 2", &["!SELECT 1--; SELECT 2"]);
         check("SELECT 1; ;SELECT 2", &["SELECT 1", "!;SELECT 2"]);
         check("/*!SELECT 1; SELECT 2*/", &["!/*!SELECT 1; SELECT 2*/"]);
         check_with("SELECT 1; SELECT 2", false, &["!SELECT 1; SELECT 2"]);

@@ -3,7 +3,7 @@
 use super::Head;
 use crate::Facts;
 use crate::cursor::Cursor;
-use crate::lex::{TokenKind, is_op, is_word};
+use crate::lex::{TokenKind, is_op, is_word, text_end};
 
 /// The head of a statement whose first word, already stepped over, is `word`.
 pub(super) fn head(word: &[u8], cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
@@ -126,11 +126,10 @@ const HARMLESS: [&str; 15] = [
 /// A stored function that changes such a variable is beyond it, as of any proxy.
 #[must_use]
 pub fn may_change_session(sql: &[u8]) -> bool {
-    let is_garbage = |byte: &u8| matches!(byte, b';' | b'\t'..=b'\r' | b' ');
-    let Some(last) = sql.iter().rposition(|byte| !is_garbage(byte)) else {
+    let text = sql.get(..text_end(sql)).unwrap_or_default();
+    if text.is_empty() {
         return false;
-    };
-    let text = sql.get(..=last).unwrap_or_default();
+    }
     if text.contains(&b';') || has_version_comment(text) {
         return true;
     }

@@ -21,7 +21,7 @@ pub use text::{ident_text, is_op, is_word, string_value, word_in};
 pub use token::{LexError, LexErrorKind, Token, TokenKind};
 
 /// The tokens of `sql` without comments: between two of them, and before and behind, is nothing
-/// but white space and comments. Optimizer hints are tokens ([`TokenKind::Hint`]); what stands in
+/// but white space, comments and, at the end, `;` ([`text_end`]). Optimizer hints are tokens ([`TokenKind::Hint`]); what stands in
 /// a version comment that this server executes is marked [`Token::in_version_comment`].
 ///
 /// # Errors
@@ -39,6 +39,14 @@ pub fn lex(sql: &[u8], facts: &Facts) -> Result<Vec<Token>, LexError> {
 /// As [`lex`].
 pub fn lex_all(sql: &[u8], facts: &Facts) -> Result<Vec<Token>, LexError> {
     scanner::Scanner::new(sql, facts)?.run()
+}
+
+/// The end of the text for the servers, who drop `;` and white space at the end of a packet before
+/// they look at it: `SELECT 1 --;` ends in a comment.
+#[must_use]
+pub fn text_end(sql: &[u8]) -> usize {
+    let is_dropped = |byte: &u8| matches!(byte, b';' | b'\t'..=b'\r' | b' ');
+    sql.iter().rposition(|byte| !is_dropped(byte)).map_or(0, |last| last + 1)
 }
 
 #[cfg(test)]

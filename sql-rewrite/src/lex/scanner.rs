@@ -1,7 +1,7 @@
 //! The scanner's main loop: which kind of token begins at a byte.
 
 use super::charset::{char_len, is_ambiguous, is_ident_byte, is_space, is_space_or_control};
-use super::{LexError, LexErrorKind, Token, TokenKind, text};
+use super::{LexError, LexErrorKind, Token, TokenKind, text, text_end};
 use crate::{Charset, Facts};
 
 /// Operators of more than one byte, longest first.
@@ -30,7 +30,7 @@ impl<'a> Scanner<'a> {
             return refuse(LexErrorKind::OracleMode);
         }
         Ok(Self {
-            sql,
+            sql: sql.get(..text_end(sql)).unwrap_or(sql),
             facts,
             pos: 0,
             in_version_comment: false,

@@ -86,6 +86,8 @@ fn quotes_and_variables() {
 fn comments() {
     check("a-- x\nb--c #d\n/*e*/f", "i:a i:b o:- o:- i:c i:f");
     check("a--", "i:a");
+    check("a--; ;", "i:a");
+    check("a--;b;", "i:a o:- o:- o:; i:b");
     check("/* a", "ERR comment without an end at byte 4");
     check("SELECT/*+ X(t) */1", "i:SELECT h:/*+ X(t) */ 1:1");
     check("a/*!40101 b*/c/*! d */", "i:a !i:b i:c !i:d");
