@@ -6,12 +6,21 @@
 //! | [`servers`] | where the test servers are |
 //! | [`home`] | one server prepared for a migration: schema, accounts, an exclusive claim |
 //! | [`rig`] | one sharded table on a real server without any sidecar |
+//! | [`history`], [`judge`] | what clients did and saw, and what must follow from it |
+//! | [`app`], [`load`], [`sql`] | the application of the demo, which writes that history |
+//! | [`scan`] | both sides of a migration in one snapshot |
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
+pub mod app;
 pub mod client;
+pub mod history;
 pub mod home;
+pub mod judge;
+pub mod load;
 pub mod rig;
+pub mod scan;
 pub mod servers;
+pub mod sql;
 
 /// Any failure of the harness itself, as opposed to a finding about Shunt.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
