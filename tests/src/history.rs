@@ -10,7 +10,7 @@ use std::time::Instant;
 pub type Micros = u64;
 /// A row's identity, given by its owner (`owner << 32 | counter`), because an unanswered INSERT has no id.
 pub type Token = u64;
-/// The number of one attempt to write; unique over all writers, 0 for rows that were there at the start.
+/// The number of one attempt to write; unique over all writers.
 pub type Version = u64;
 
 /// One clock for all clients.
@@ -175,8 +175,8 @@ pub struct Difference {
 /// Everything that is known.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Rows that were there at the start: token, id.
-    pub seeds: Vec<(Token, u64)>,
+    /// Rows that were there at the start.
+    pub seeds: Vec<Image>,
     /// All writes. Those of one owner are in their order.
     pub writes: Vec<Write>,
     /// All reads through Shunt.

@@ -168,11 +168,12 @@ struct Judge {
 impl Judge {
     fn new(history: &History) -> Self {
         let mut lines = BTreeMap::new();
-        for (token, id) in &history.seeds {
+        for seed in &history.seeds {
             let mut line = Line::absent_at_first();
-            line.id = Some(*id);
-            line.states[BEFORE].version = Some(0);
-            lines.insert(*token, line);
+            line.id = Some(seed.id);
+            line.states[BEFORE].version = Some(seed.version);
+            line.states[BEFORE].changes = seed.changes;
+            lines.insert(seed.token, line);
         }
         Self {
             lines,

@@ -9,6 +9,8 @@
 //! | [`history`], [`judge`] | what clients did and saw, and what must follow from it |
 //! | [`app`], [`load`], [`sql`] | the application of the demo, which writes that history |
 //! | [`scan`] | both sides of a migration in one snapshot |
+//! | [`shunt`] | a sidecar process: its configuration, start, stop, kill |
+//! | [`walk`] | the flag, set in Redis, and the phases that follow |
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
 pub mod app;
@@ -20,7 +22,9 @@ pub mod load;
 pub mod rig;
 pub mod scan;
 pub mod servers;
+pub mod shunt;
 pub mod sql;
+pub mod walk;
 
 /// Any failure of the harness itself, as opposed to a finding about Shunt.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::{
     Outcome,
     app::Worker,
-    history::{Clock, History, Micros, Token, What},
+    history::{Clock, History, Image, Micros, Token, What},
 };
 
 /// So many ids that were written last are offered to readers: enough for all clients to meet, few enough to be fresh.
@@ -181,14 +181,14 @@ pub struct Load {
     /// What they share.
     pub shared: Arc<Shared>,
     workers: JoinSet<History>,
-    seeds: Vec<(Token, u64)>,
+    seeds: Vec<Image>,
 }
 
 /// How the application is made.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The rows that are there, as [`crate::sql::seeds`] tells them.
-    pub seeds: Vec<(Token, u64)>,
+    /// The rows that are there. Those with `token >> 32` = `n` belong to client `n`, others to nobody.
+    pub seeds: Vec<Image>,
     /// How many clients.
     pub workers: u64,
     /// The pause between two statements of a client.
@@ -201,13 +201,14 @@ impl Load {
     /// Starts the clients.
     #[must_use]
     pub fn start(clock: Clock, plan: Plan) -> Self {
-        let highest = plan.seeds.iter().map(|(_, id)| *id).max().unwrap_or(1);
+        let highest = plan.seeds.iter().map(|seed| seed.id).max().unwrap_or(1);
+        let version = plan.seeds.iter().map(|seed| seed.version).max().unwrap_or(0);
         let shared = Arc::new(Shared {
             clock,
             workers: plan.workers,
             think: plan.think,
             stop: AtomicBool::new(false),
-            version: AtomicU64::new(1),
+            version: AtomicU64::new(version + 1),
             highest_id: AtomicU64::new(highest),
             acknowledged: AtomicU64::new(0),
             routes: Mutex::new((0, plan.routes)),
@@ -216,8 +217,8 @@ impl Load {
             complaints: Mutex::default(),
         });
         let mut owned: BTreeMap<u64, BTreeMap<Token, u64>> = BTreeMap::new();
-        for (token, id) in &plan.seeds {
-            owned.entry(token >> 32).or_default().insert(*token, *id);
+        for seed in &plan.seeds {
+            owned.entry(seed.token >> 32).or_default().insert(seed.token, seed.id);
         }
         let mut workers = JoinSet::new();
         for number in 1..=plan.workers {

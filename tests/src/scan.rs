@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use mysql_async::{Conn, prelude::Queryable};
-use topology::{Phase, ShardId, ShardedTable, Side};
+use topology::{Gate, GateState, Phase, ShardId, ShardedTable, Side};
 
 use crate::{
     Outcome,
-    history::{Clock, Difference, Image, Read, Scope},
+    history::{Clock, Difference, Image, Micros, Read, Scope},
     sql,
 };
 
@@ -31,6 +31,7 @@ pub struct Snapshot {
 }
 
 /// Reads both sides and compares them where the phase demands it. `equal` is false before the copy is certified.
+/// The phase must not change while the snapshot is opened: [`Scanner`] sees to that.
 ///
 /// # Errors
 /// What the server says.
@@ -41,11 +42,101 @@ pub async fn scan(
     phase: Phase,
     equal: bool,
 ) -> Outcome<Snapshot> {
-    let began = clock.now();
-    // What the snapshot sees is the newest that was committed here: its time is the moment it is opened.
+    let time = open(conn, clock).await?;
+    read(conn, time, table, phase, equal).await
+}
+
+/// Takes snapshots of a running migration.
+#[derive(Debug)]
+pub struct Scanner {
+    conn: Conn,
+    /// The gate is read here: inside a snapshot its old name would be seen for ever.
+    gates: Conn,
+    clock: Clock,
+    table: ShardedTable,
+}
+
+impl Scanner {
+    /// Connects with an account that may read everything.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn connect(url: &str, clock: Clock, table: ShardedTable) -> Outcome<Self> {
+        Ok(Self { conn: Conn::from_url(url).await?, gates: Conn::from_url(url).await?, clock, table })
+    }
+
+    /// The gate that exists; `None` before the first sidecar.
+    ///
+    /// # Errors
+    /// When there is more than one, or what the server says.
+    pub async fn gate(&mut self) -> Outcome<Option<Gate>> {
+        let names: Vec<String> = self
+            .gates
+            .query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'shunt'")
+            .await?;
+        let mut gates = Vec::new();
+        for name in names {
+            gates.extend(Gate::parse(&name)?.filter(|gate| gate.table == *self.table.id()));
+        }
+        match gates.len() {
+            0 | 1 => Ok(gates.pop()),
+            _ => Err(format!("{} gates: {gates:?}", gates.len()).into()),
+        }
+    }
+
+    /// One snapshot and the phase it belongs to; `None` when a flip came between, or in `hold`.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn snapshot(&mut self, equal: bool) -> Outcome<Option<(Phase, Snapshot)>> {
+        let before = self.gate().await?;
+        let time = open(&mut self.conn, self.clock).await?;
+        let phase = match (&before, before == self.gate().await?) {
+            (None, true) => Phase::Legacy,
+            (Some(Gate { state: GateState::Open(phase), .. }), true) => *phase,
+            _ => {
+                self.conn.query_drop("COMMIT").await?;
+                return Ok(None);
+            }
+        };
+        let snapshot = read(&mut self.conn, time, &self.table, phase, equal).await?;
+        Ok(Some((phase, snapshot)))
+    }
+
+    /// Waits until no transaction of the application is open: connections that a killed sidecar left behind.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn quiet(&mut self) -> Outcome {
+        for _ in 0..200 {
+            let open: Option<u64> = self
+                .gates
+                .query_first("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0")
+                .await?;
+            if open == Some(0) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Err("a transaction is still open 10 s after the application's end".into())
+    }
+}
+
+/// Opens a snapshot. It shows what was committed at one moment between the two times.
+async fn open(conn: &mut Conn, clock: Clock) -> Outcome<(Micros, Micros)> {
     conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+    let began = clock.now();
     conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
-    let ended = clock.now();
+    Ok((began, clock.now()))
+}
+
+async fn read(
+    conn: &mut Conn,
+    (began, ended): (Micros, Micros),
+    table: &ShardedTable,
+    phase: Phase,
+    equal: bool,
+) -> Outcome<Snapshot> {
     let dual = phase.writes(Side::Legacy) && phase.writes(Side::Shards);
     let mut legacy = Vec::new();
     if dual || phase.authority() == Side::Legacy {

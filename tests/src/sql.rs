@@ -76,12 +76,6 @@ pub async fn fill(conn: &mut Conn, schema: &str, shards: u32, rows: u64, owners:
     Ok(())
 }
 
-/// The rows that [`fill`] made: token, id.
-#[must_use]
-pub fn seeds(rows: u64, owners: u64) -> Vec<(Token, u64)> {
-    (1..=rows).map(|i| (((1 + i % owners) << 32) + i, i)).collect()
-}
-
 /// The payload that belongs to a row and an attempt: CRC-32 of `token:version`, as the server's `CRC32()`.
 #[must_use]
 pub fn payload(token: Token, version: u64) -> u32 {

@@ -36,14 +36,10 @@ impl Bench {
         sql::fill(home.root(), SCHEMA, 10, ROWS, WORKERS).await?;
         let routes = Routes { opts: vec![home.app_opts(None, SCHEMA)?], through: false };
         let clock = Clock::start();
-        let plan = Plan {
-            seeds: sql::seeds(ROWS, WORKERS),
-            workers: WORKERS,
-            think: Duration::from_micros(500),
-            routes,
-        };
         let mut direct = Conn::from_url(home.url()).await?;
         direct.query_drop(format!("USE {SCHEMA}")).await?;
+        let seeds = sql::rows(&mut direct, false, sql::SELECT, vec![]).await?;
+        let plan = Plan { seeds, workers: WORKERS, think: Duration::from_micros(500), routes };
         let table =
             ShardedTable::new("user", &format!("{SCHEMA}.user"), "id", &format!("{SCHEMA}.user_{{0..9}}"))?;
         Ok(Self { home, direct, table, clock, load: Some(Load::start(clock, plan)) })

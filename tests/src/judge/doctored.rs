@@ -22,7 +22,7 @@ fn write(version: Version, began: Micros, fate: Fate, effects: &[Effect]) -> Wri
 fn right() -> History {
     let seed = |version, changes| image(SEED, 1, version, changes);
     History {
-        seeds: vec![(SEED, 1)],
+        seeds: vec![seed(0, 0)],
         writes: vec![
             write(10, 100, Fate::Acknowledged, &[Effect::Update(SEED)]),
             write(11, 200, Fate::Acknowledged, &[Effect::Update(SEED)]),
@@ -82,7 +82,7 @@ fn a_lost_insert_update_or_delete() {
 
 #[test]
 fn a_lost_row_of_the_start() {
-    check(|h| h.seeds.push((9, 3)), &[(Kind::Lost, 1), (Kind::StaleRead, 1)]);
+    check(|h| h.seeds.push(image(9, 3, 0, 0)), &[(Kind::Lost, 1), (Kind::StaleRead, 1)]);
 }
 
 #[test]
