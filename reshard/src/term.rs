@@ -36,6 +36,9 @@ const READINESS_AGE: Duration = Duration::from_secs(20);
 /// Between attempts to make what a table needs on home.
 const PREPARE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Between removals of log rows after `shunt finish`.
+const FORGET_INTERVAL: Duration = Duration::from_secs(1);
+
 /// First and longest pause between attempts to flip. An attempt stalls writers for up to 0.1 s.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(3));
 
@@ -59,6 +62,8 @@ pub(crate) struct Term<W> {
     /// What was stored and published last, and when.
     stored: Option<(Instant, Report, Option<Phase>)>,
     published: Option<Vec<(&'static str, String)>>,
+    /// When rows of an ended reverse sync's log were dropped last.
+    forgot: Option<Instant>,
     /// What happened to a request that was not followed; shown until another is.
     sticky: Option<String>,
 }
@@ -103,6 +108,7 @@ impl<W: Work> Term<W> {
             emptied: None,
             stored: None,
             published: None,
+            forgot: None,
             sticky: None,
         }
     }
@@ -245,10 +251,11 @@ impl<W: Work> Term<W> {
             Err(WorkError::Home(error)) if error.is_disconnect() => return Err(error),
             Err(error) => self.report.notice = Some(error.to_string()),
         }
-        if self.commands.finished
-            && let Err(error) = self.work.forget_log(self.ballot.conn(), gate.epoch).await
-        {
-            tracing::warn!(%gate, %error, "the log of an ended reverse sync stays");
+        if self.commands.finished && self.forgot.is_none_or(|at| at.elapsed() >= FORGET_INTERVAL) {
+            self.forgot = Some(Instant::now());
+            if let Err(error) = self.work.forget_log(self.ballot.conn(), gate.epoch).await {
+                tracing::warn!(%gate, %error, "the log of an ended reverse sync stays");
+            }
         }
         Ok(())
     }

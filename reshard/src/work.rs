@@ -122,7 +122,8 @@ pub trait Work: Clone + Send + Sync + 'static {
         hold: &Gate,
     ) -> impl Future<Output = Result<(), WorkError>> + Send;
 
-    /// The reverse sync of `0011` in `epoch` was ended for good: its log may go.
+    /// The reverse sync of `0011` in `epoch` was ended for good: a part of its log may go. Writers go on appending
+    /// to it, so nothing here may lock the table (no TRUNCATE) or wait for a row; called again and again.
     fn forget_log(
         &self,
         conn: &mut HomeConn,
