@@ -3,26 +3,37 @@
 //! A statement goes from left to right: [`Planner::mentions`] (prefilter) → [`lex`] → [`parse`] →
 //! cross-check → [`plan`]. The client's own bytes are spliced, never printed from a syntax tree.
 
+mod crosscheck;
 mod cursor;
+mod explain;
 mod facts;
 mod head;
 pub mod lex;
 mod literal;
 mod names;
 mod occurrences;
+mod parse;
 mod plan;
+mod planner;
+mod resolve;
+mod splice;
 mod split;
+mod syntax;
 #[cfg(test)]
 mod testing;
 mod value;
 
+pub use explain::explain;
 pub use facts::{Charset, Facts, Server, SqlMode};
 pub use head::{Completion, DdlObject, DdlVerb, Head, LockKind, LockedTable, head, may_change_session};
 pub use literal::{exact_integer, limit_literal, literal};
 pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
+pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead, TableView, Write,
+    AfterInsert, ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead,
+    TableView, Write,
 };
+pub use planner::{Planner, Statement};
 pub use split::{Piece, split};
 pub use value::Value;

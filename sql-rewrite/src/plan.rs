@@ -2,11 +2,32 @@
 //!
 //! The executor takes no decision and makes no SQL. Where a plan depends on what only the server
 //! knows (which keys a predicate hits, which ids were generated) it says so in [`Needs`], and the
-//! rest is made here from the answer: [`Write::program`], [`Program::effects`].
+//! rest is made here from the answer: [`Write::program`], [`AfterInsert::mirror`].
+
+mod change;
+mod change_shards;
+mod context;
+mod dirty_log;
+mod insert;
+mod insert_shards;
+mod keys;
+mod mirror;
+mod pins;
+mod program;
+pub(crate) mod refusal;
+mod route;
+mod scatter;
 
 use std::sync::Arc;
 
 use topology::{Phase, ShardId, TableId, TableSchema};
+
+pub(crate) use change::{delete as dual_delete, update as dual_update};
+pub(crate) use change_shards::change as shard_change;
+pub(crate) use context::Context;
+pub(crate) use insert::insert as dual_insert;
+pub(crate) use insert_shards::insert as shard_insert;
+pub(crate) use route::read as shard_read;
 
 /// The phase and shape of one configured table at the moment of planning.
 #[derive(Debug, Clone)]
@@ -43,8 +64,12 @@ pub enum Plan {
 pub struct ShardRead {
     /// The sharded table.
     pub table: TableId,
-    /// The spliced text. The client's `?` are all in it, once each and in order.
+    /// The spliced text. The client's `?` are all in it, once each and in order, unless
+    /// [`Self::inlined`].
     pub sql: Vec<u8>,
+    /// The parameters are in `sql` as literals: it has no `?`, and a binary EXECUTE of it has no
+    /// parameters.
+    pub inlined: bool,
     /// The shards it reads.
     pub shards: Vec<ShardId>,
     /// A locking read: it runs under the gate, in a transaction.
@@ -81,6 +106,10 @@ pub struct Write {
     pub needs: Needs,
     /// It is an INSERT or REPLACE (the first one of a dual phase marks `migrate_<name>_end`).
     pub inserts: bool,
+    /// How the statements are made once the needs are met.
+    pub(crate) work: program::Work,
+    /// The refusal of more keys than [`Needs::Keys`] allows.
+    pub(crate) too_many: Refusal,
 }
 
 /// What must be known before the statements of a [`Write`] can be made.
@@ -123,6 +152,9 @@ pub struct Program {
     pub statements: Vec<Run>,
     /// What follows in the same transaction and is not seen: mirror or dirty log.
     pub effects: Effects,
+    /// The last insert id that the client's OK packet shows if any row was affected; `None`: the
+    /// first statement's own.
+    pub insert_id: Option<u64>,
 }
 
 /// One visible statement.
@@ -148,8 +180,18 @@ pub enum Effects {
 pub struct AfterInsert {
     /// How many rows the statement lists.
     pub rows: u64,
+    /// Distance between generated ids.
+    pub(crate) increment: u64,
+    /// For each row the literals of its primary key; the generated part is `None`.
+    pub(crate) keys: Vec<Vec<Option<String>>>,
+    /// For each row its shard, if the statement gives it.
+    pub(crate) shards: Vec<Option<ShardId>>,
+    /// The generated id is the shard key.
+    pub(crate) id_is_shard_key: bool,
+    /// Makes the statements.
+    pub(crate) mirror: mirror::Mirror,
 }
 
 /// A primary key, as SQL literals, in the order of the key's columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key(pub Vec<String>);

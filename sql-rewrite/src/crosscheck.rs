@@ -1,0 +1,44 @@
+//! Two readers, one reading: the reader of [`crate::syntax`] and sqlparser must see the same tables
+//! at the same bytes. A statement on which they disagree, or which one of them does not accept, is
+//! *not understood* (I8).
+
+use crate::{
+    parse::{Relations, parse},
+    syntax::{Parsed, Shape, Source},
+};
+
+/// What the comparison gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Both agree; where columns are, for pruning.
+    Agreed(Relations),
+    /// Not compared: the statement's kind is decided by its first words.
+    NotNeeded,
+    /// They disagree or sqlparser gives up, and about what.
+    Doubtful(String),
+}
+
+/// Compares.
+pub(crate) fn crosscheck(source: Source<'_>, parsed: &Parsed) -> Verdict {
+    let compared = matches!(
+        parsed.shape,
+        Shape::Query | Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) | Shape::MultiTable(_)
+    );
+    if !compared {
+        return Verdict::NotNeeded;
+    }
+    let Some(relations) = parse(source, &parsed.blocks) else {
+        return Verdict::Doubtful("syntax that Shunt's SQL parser does not know".to_owned());
+    };
+    let mut ours: Vec<usize> = Vec::new();
+    for table in &parsed.tables {
+        ours.push(source.byte_range(&table.tokens).start);
+    }
+    if let Some(odd) = ours.iter().find(|at| !relations.tables.contains(at)) {
+        return Verdict::Doubtful(format!("the table at byte {odd}"));
+    }
+    if let Some(odd) = relations.tables.iter().find(|at| !ours.contains(at)) {
+        return Verdict::Doubtful(format!("what stands at byte {odd}, where a table may be named"));
+    }
+    Verdict::Agreed(relations)
+}

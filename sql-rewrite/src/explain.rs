@@ -1,0 +1,105 @@
+//! A plan in words and SQL, for `shunt explain` and the golden cases.
+
+use std::fmt::Write as _;
+
+use topology::ShardId;
+
+use crate::{ColumnSource, Effects, Learnt, Needs, Plan, Program, Run, ShardRead, Write};
+
+/// A generated id that stands for any, in what is explained.
+const SAMPLE_ID: u64 = 1000;
+
+/// Explains a plan, one line for each thing that happens. Where it depends on what the server will
+/// answer, `learnt` is taken for the answer, or else an example.
+#[must_use]
+pub fn explain(plan: &Plan, learnt: Option<&Learnt>) -> String {
+    let mut out = String::new();
+    match plan {
+        Plan::Relay => out.push_str("relay\n"),
+        Plan::Gated { tables, implicit_commit } => {
+            let names: Vec<&str> = tables.iter().map(topology::TableId::as_str).collect();
+            let commits = if *implicit_commit { ", commits implicitly" } else { "" };
+            let _ = writeln!(out, "gated {}{commits}", names.join(", "));
+        }
+        Plan::ShardRead(read) => shard_read(&mut out, read),
+        Plan::Write(write) => explain_write(&mut out, write, learnt),
+        Plan::Refuse(refusal) => {
+            let _ = writeln!(out, "refused {}: {}", refusal.reason, refusal.message);
+        }
+    }
+    out
+}
+
+fn shard_read(out: &mut String, read: &ShardRead) {
+    let kind = match read.columns {
+        ColumnSource::Rename => "route",
+        ColumnSource::Prepare => "scatter",
+    };
+    let locking = if read.locking { ", locking" } else { "" };
+    let inlined = if read.inlined { ", parameters inlined" } else { "" };
+    let _ = writeln!(out, "{kind} to {}{locking}{inlined}", shards(&read.shards));
+    text(out, "run", &read.sql);
+}
+
+fn shards(list: &[ShardId]) -> String {
+    let numbers: Vec<String> = list.iter().map(|shard| shard.0.to_string()).collect();
+    format!("shard {}", numbers.join(","))
+}
+
+fn explain_write(out: &mut String, write: &Write, learnt: Option<&Learnt>) {
+    let sample;
+    let learnt = match learnt {
+        Some(learnt) => learnt,
+        None => {
+            sample = write.sample(SAMPLE_ID);
+            &sample
+        }
+    };
+    let _ = writeln!(out, "write {}", write.method());
+    match &write.needs {
+        Needs::Nothing => {}
+        Needs::Keys { select, limit } => {
+            text(out, "lock", select);
+            let _ = writeln!(out, "  at most {limit} rows");
+        }
+        Needs::SequenceIds { count, push } => {
+            let _ = write!(out, "  sequence: {count} ids");
+            let _ = push.map_or(Ok(()), |push| write!(out, ", pushed above {push}"));
+            out.push('\n');
+        }
+    }
+    let mut n = 0;
+    let mut log = || {
+        n += 1;
+        (1, n)
+    };
+    match write.program(learnt, &mut log) {
+        Ok(program) => explain_program(out, &program),
+        Err(refusal) => {
+            let _ = writeln!(out, "  refused {}: {}", refusal.reason, refusal.message);
+        }
+    }
+}
+
+fn explain_program(out: &mut String, program: &Program) {
+    for run in &program.statements {
+        match run {
+            Run::Client => out.push_str("  run: as sent\n"),
+            Run::Text(sql) => text(out, "run", sql),
+        }
+    }
+    let (word, effects) = match &program.effects {
+        Effects::Known(effects) => ("then", effects.clone()),
+        Effects::AfterInsert(after) => ("then with the ids", after.mirror(SAMPLE_ID)),
+    };
+    for effect in &effects {
+        text(out, word, effect);
+    }
+    if let Some(id) = program.insert_id {
+        let _ = writeln!(out, "  insert id: {id}");
+    }
+}
+
+fn text(out: &mut String, word: &str, sql: &[u8]) {
+    let _ = writeln!(out, "  {word}: {}", String::from_utf8_lossy(sql).replace('\n', "⏎"));
+}

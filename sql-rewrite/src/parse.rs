@@ -1,0 +1,202 @@
+//! The second reader: sqlparser over the lexer's tokens.
+//!
+//! It gets tokens and not text, each with its byte offset for a position: character sets, quoting
+//! modes, comments and version comments are decided once, by our lexer. What sqlparser reads
+//! wrongly or not at all, and what says nothing about tables, is left out or respelled on the way.
+//! Only positions come back ([`Relations`]); nothing is ever printed from its tree.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::{
+    ast::{Expr, Statement, visit_expressions, visit_relations},
+    dialect::MySqlDialect,
+    parser::Parser,
+    tokenizer::{Location, Span as ParserSpan, Token as Word, TokenWithSpan},
+};
+
+use crate::{
+    lex::TokenKind,
+    syntax::{Block, Source, Span},
+};
+
+/// Nesting that the parser follows before it gives up.
+const RECURSION_LIMIT: usize = 60;
+
+/// Where sqlparser sees tables and columns, by the byte at which their names begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Relations {
+    /// Table references, CTE references among them.
+    pub(crate) tables: BTreeSet<usize>,
+    /// Column references in expressions.
+    pub(crate) columns: BTreeSet<usize>,
+}
+
+/// Reads the tokens; `None` if sqlparser does not accept them as one statement.
+pub(crate) fn parse(source: Source<'_>, blocks: &[Block]) -> Option<Relations> {
+    let dialect = MySqlDialect {};
+    let statements = Parser::new(&dialect)
+        .with_recursion_limit(RECURSION_LIMIT)
+        .with_tokens_with_locations(tokens(source, blocks))
+        .parse_statements()
+        .ok()?;
+    let [statement] = statements.as_slice() else {
+        return None;
+    };
+    Some(relations(statement))
+}
+
+fn relations(statement: &Statement) -> Relations {
+    let mut found = Relations::default();
+    let _: ControlFlow<()> = visit_relations(statement, |name| {
+        let first = name.0.first().and_then(|part| part.as_ident());
+        found.tables.extend(first.map(|ident| offset(ident.span)));
+        ControlFlow::Continue(())
+    });
+    let _: ControlFlow<()> = visit_expressions(statement, |expr| {
+        match expr {
+            Expr::Identifier(ident) => found.columns.extend([offset(ident.span)]),
+            Expr::CompoundIdentifier(parts) => {
+                found.columns.extend(parts.first().map(|part| offset(part.span)))
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    found
+}
+
+fn offset(span: ParserSpan) -> usize {
+    usize::try_from(span.start.column.saturating_sub(1)).unwrap_or(usize::MAX)
+}
+
+/// The tokens for sqlparser, without what only modifies how the statement runs.
+fn tokens(source: Source<'_>, blocks: &[Block]) -> Vec<TokenWithSpan> {
+    let left_out = left_out(source, blocks);
+    let mut list = Vec::with_capacity(source.len());
+    let mut i = 0;
+    while i < source.len() {
+        if let Some(span) = left_out.iter().find(|span| span.contains(&i)) {
+            i = span.end;
+            continue;
+        }
+        if let Some(token) = token(source, i) {
+            let at = source.tokens().get(i).map_or(0, |token| token.start) as u64;
+            let location = Location { line: 1, column: at + 1 };
+            list.push(TokenWithSpan::new(token, ParserSpan::new(location, location)));
+        }
+        i += 1;
+    }
+    list
+}
+
+fn left_out(source: Source<'_>, blocks: &[Block]) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for block in blocks {
+        spans.extend(block.lock.clone());
+        spans.extend(block.into.clone());
+        // DISTINCT is kept: sqlparser knows it, and it says nothing about tables.
+        spans.push(block.options.clone());
+    }
+    let mut at = 1;
+    let words = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"];
+    while source.any_word(0, &["INSERT", "REPLACE", "UPDATE", "DELETE"])
+        && (source.is_hint(at) || source.any_word(at, &words))
+    {
+        at += 1;
+    }
+    spans.push(1..at);
+    spans.retain(|span| !span.is_empty());
+    spans
+}
+
+/// One token in sqlparser's words; `None` for a hint.
+fn token(source: Source<'_>, i: usize) -> Option<Word> {
+    let text = || String::from_utf8_lossy(source.bytes(i)).into_owned();
+    Some(match source.kind(i)? {
+        TokenKind::Ident => word(source, i, &text()),
+        TokenKind::QuotedIdent => Word::make_word(&source.ident(i)?, Some('`')),
+        // What a literal says does not matter here; adjacent strings are one.
+        TokenKind::String if i > 0 && source.kind(i - 1) == Some(TokenKind::String) => return None,
+        TokenKind::String => Word::SingleQuotedString("s".to_owned()),
+        TokenKind::Introducer | TokenKind::Hint | TokenKind::Comment => return None,
+        TokenKind::Hex | TokenKind::Bit | TokenKind::Integer | TokenKind::Decimal | TokenKind::Float => {
+            Word::Number("1".to_owned(), false)
+        }
+        TokenKind::Param | TokenKind::UserVar | TokenKind::SysVar => Word::Placeholder("?".to_owned()),
+        TokenKind::Operator => return operator(source, i),
+    })
+}
+
+/// Words that sqlparser reads otherwise than MySQL, or not at all.
+fn word(source: Source<'_>, i: usize, text: &str) -> Word {
+    let binds = i > 0 && !source.op(i - 1, ".");
+    let unit = text.contains('_') && is_interval_unit(text);
+    match () {
+        () if binds && source.word(i, "MOD") && !source.op(i + 1, "(") => Word::Mod,
+        () if binds && source.word(i, "BINARY") && !ends_operand(source, i + 1) => Word::Plus,
+        () if binds && unit => Word::make_keyword("SECOND"),
+        () if source.word(i, "DISTINCTROW") => Word::make_keyword("DISTINCT"),
+        () if source.word(i, "VALUE") && source.op(i + 1, "(") => Word::make_keyword("VALUES"),
+        () => Word::make_word(text, None),
+    }
+}
+
+/// `CAST(a AS BINARY)`, `CONVERT(a, BINARY(4))`: a type there, not the operator.
+fn ends_operand(source: Source<'_>, i: usize) -> bool {
+    i >= source.len() || source.op(i, ")") || source.op(i, ",") || source.op(i, "(")
+}
+
+fn is_interval_unit(text: &str) -> bool {
+    let units = [
+        "SECOND_MICROSECOND",
+        "MINUTE_MICROSECOND",
+        "MINUTE_SECOND",
+        "HOUR_MICROSECOND",
+        "HOUR_SECOND",
+        "HOUR_MINUTE",
+        "DAY_MICROSECOND",
+        "DAY_SECOND",
+        "DAY_MINUTE",
+        "DAY_HOUR",
+        "YEAR_MONTH",
+    ];
+    units.iter().any(|unit| text.eq_ignore_ascii_case(unit))
+}
+
+fn operator(source: Source<'_>, i: usize) -> Option<Word> {
+    Some(match source.bytes(i) {
+        b"(" => Word::LParen,
+        b")" => Word::RParen,
+        b"," => Word::Comma,
+        b"." => Word::Period,
+        b";" => Word::SemiColon,
+        b"=" | b":=" => Word::Eq,
+        b"<=>" => Word::Spaceship,
+        b"<>" | b"!=" => Word::Neq,
+        b"<" => Word::Lt,
+        b">" => Word::Gt,
+        b"<=" => Word::LtEq,
+        b">=" => Word::GtEq,
+        b"+" => Word::Plus,
+        b"-" => Word::Minus,
+        b"*" => Word::Mul,
+        b"/" => Word::Div,
+        b"%" => Word::Mod,
+        // OR or concatenation: neither changes where tables and columns are.
+        b"||" => Word::make_keyword("OR"),
+        b"&&" => Word::make_keyword("AND"),
+        b"!" => Word::make_keyword("NOT"),
+        b"&" => Word::Ampersand,
+        b"|" => Word::Pipe,
+        b"^" => Word::Caret,
+        b"~" => Word::Minus,
+        b"<<" => Word::ShiftLeft,
+        b">>" => Word::ShiftRight,
+        b"->" | b"->>" => Word::Arrow,
+        b"{" => Word::LBrace,
+        b"}" => Word::RBrace,
+        b":" => Word::Colon,
+        _ => Word::Backslash,
+    })
+}

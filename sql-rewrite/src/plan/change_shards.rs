@@ -1,0 +1,221 @@
+//! UPDATE and DELETE in 0011: on one shard by splice, or restricted to the keys that a locking
+//! SELECT over the shards found. Rows whose shard key changes are updated in place and then moved.
+
+use std::sync::Arc;
+
+use topology::{QualifiedName, ShardId, quote_ident};
+
+use super::{
+    Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
+    change::{
+        MAX_KEYS, Restrictable, changed_keys, check, check_twice, clauses, filter_conjuncts, key_columns,
+        key_items, new_values, select_limit, write,
+    },
+    context::Renames,
+    keys::restriction,
+    pins,
+    program::{KeyColumns, KeyRow, Logged, Work},
+    refusal::{self, refusal},
+};
+use crate::{
+    splice::Edits,
+    syntax::{Change, Span},
+};
+
+/// Plans an UPDATE or DELETE in 0011.
+pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal> {
+    check(cx, change)?;
+    let conditions = filter_conjuncts(cx, change);
+    let edits = cx.inlined()?;
+    let renames = renames(change);
+    let moves = !changed_keys(cx, change).is_empty();
+    if !moves
+        && let Some(row) = cx.row(&conditions)
+        && let Some(shard) = row.shard
+    {
+        let text = cx.rendered(&edits.with(&cx.on_shard(cx.table().shard(shard), renames)));
+        let logged = Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: vec![row.key] };
+        return Ok(write(cx, Needs::Nothing, Work::OneShard { text, logged }, false));
+    }
+    check_twice(cx, change)?;
+    let all = || cx.table().numbered_shards().map(|(id, _)| id).collect();
+    let shards: Vec<ShardId> = cx.shards(&conditions).unwrap_or_else(all);
+    let columns = key_columns(cx, change, true);
+    let select = key_select(cx, change, &columns, &edits, &shards)?;
+    let work = ShardChange {
+        text: Restrictable::new(cx, change, edits),
+        columns,
+        on_shard: cx.table().shards().iter().map(|shard| cx.on_shard(shard, renames)).collect(),
+        by_alias: renames == Renames::ByAlias || cx.target.alias.is_some(),
+        changes_primary_key: changed_keys(cx, change).iter().any(|a| cx.schema.in_primary_key(&a.column)),
+        first: shards.first().copied().unwrap_or(ShardId(0)),
+        logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
+    };
+    let needs = Needs::Keys { select, limit: MAX_KEYS };
+    Ok(write(cx, needs, Work::ShardChange(Box::new(work)), false))
+}
+
+/// MariaDB's single-table DELETE knows no alias before 11.6.
+fn renames(change: &Change) -> Renames {
+    if change.assignments.is_empty() { Renames::ByRespelling } else { Renames::ByAlias }
+}
+
+/// Locks the rows in all of `shards` and reads their shard, key and new values.
+fn key_select(
+    cx: &Context<'_>,
+    change: &Change,
+    columns: &KeyColumns,
+    edits: &Edits,
+    shards: &[ShardId],
+) -> Result<Vec<u8>, Refusal> {
+    let limit = select_limit(cx, change)?;
+    let alone = shards.len() == 1;
+    let order = if alone { Vec::new() } else { order_items(cx, change, edits)? };
+    let mut out = Vec::new();
+    for (i, &shard) in shards.iter().enumerate() {
+        let edits = edits.with(&cx.on_shard(cx.table().shard(shard), Renames::ByAlias));
+        let mut items = vec![format!("{} AS shunt_shard", shard.0)];
+        items.extend(key_items(cx, columns, &cx.qualifier()));
+        items.extend(new_values(cx, change, &edits)?);
+        items.extend(order.iter().enumerate().map(|(i, (expression, _))| {
+            let text = cx.rendered_part(&edits, expression);
+            format!("({}) AS shunt_order_{i}", String::from_utf8_lossy(&text))
+        }));
+        // Settings are pinned once, in front of the first SELECT.
+        let (open, select) = match (i, cx.facts.server.mariadb) {
+            (0, true) => (pins::keys_prefix(cx.facts.server), "SELECT ".to_owned()),
+            (0, false) => (String::new(), pins::keys_select(cx.facts.server)),
+            _ => (" UNION ALL ".to_owned(), "SELECT ".to_owned()),
+        };
+        let parenthesis = if alone { "" } else { "(" };
+        out.extend(format!("{open}{parenthesis}{select}{} FROM ", items.join(", ")).into_bytes());
+        out.extend(cx.rendered_part(&edits, &cx.target.factor));
+        out.extend(clauses(cx, change, &edits));
+        out.extend(format!(" LIMIT {limit} FOR UPDATE").into_bytes());
+        out.extend_from_slice(if alone { b"" } else { b")" });
+    }
+    if !alone {
+        let sorts: Vec<String> =
+            order.iter().enumerate().map(|(i, (_, down))| format!("shunt_order_{i}{down}")).collect();
+        if !sorts.is_empty() {
+            out.extend(format!(" ORDER BY {}", sorts.join(", ")).into_bytes());
+        }
+        out.extend(format!(" LIMIT {limit}").into_bytes());
+    }
+    Ok(out)
+}
+
+/// The sort expressions with their direction.
+fn order_items(cx: &Context<'_>, change: &Change, _: &Edits) -> Result<Vec<(Span, &'static str)>, Refusal> {
+    let Some(order) = &change.order else {
+        return Ok(Vec::new());
+    };
+    let mut items = Vec::new();
+    for part in cx.source.split_commas(order) {
+        let last = part.end - 1;
+        let (end, direction) = match () {
+            () if cx.source.word(last, "DESC") => (last, " DESC"),
+            () if cx.source.word(last, "ASC") => (last, ""),
+            () => (part.end, ""),
+        };
+        for i in part.start..end {
+            super::scatter::check_plain_column(cx, i, "ORDER BY")?;
+        }
+        items.push((part.start..end, direction));
+    }
+    Ok(items)
+}
+
+/// An UPDATE or DELETE in 0011 that waits for its keys.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ShardChange {
+    text: Restrictable,
+    pub(crate) columns: KeyColumns,
+    on_shard: Vec<Edits>,
+    by_alias: bool,
+    changes_primary_key: bool,
+    /// Where the statement runs if no row is found.
+    first: ShardId,
+    logged: Logged,
+}
+
+impl ShardChange {
+    pub(crate) fn program(
+        &self,
+        cells: &[Vec<Option<Vec<u8>>>],
+        log: &mut dyn FnMut() -> (u64, u64),
+    ) -> Result<Program, Refusal> {
+        let rows = self.columns.rows(cells)?;
+        if self.changes_primary_key && rows.len() > 1 {
+            let what = format!("it changes {} primary keys", rows.len());
+            let schema = &self.columns.schema;
+            return Err(refusal(refusal::KEY_CHANGE_ROWS, &what, &schema.table, self.columns.phase));
+        }
+        let mut order: Vec<(ShardId, Vec<&KeyRow>)> = Vec::new();
+        for row in &rows {
+            let shard = row.shard.unwrap_or(self.first);
+            match order.iter_mut().find(|(known, _)| *known == shard) {
+                Some((_, rows)) => rows.push(row),
+                None => order.push((shard, vec![row])),
+            }
+        }
+        if order.is_empty() {
+            order.push((self.first, Vec::new()));
+        }
+        let statements = order.iter().map(|(shard, rows)| Run::Text(self.text(*shard, rows))).collect();
+        let mut effects: Vec<Vec<u8>> = Vec::new();
+        for (shard, rows) in &order {
+            self.moves(*shard, rows, &mut effects);
+        }
+        let mut logged = self.logged.clone();
+        for row in &rows {
+            logged.keys.push(row.key.clone());
+            logged.keys.extend(row.becomes.iter().map(|(key, _)| key.clone()));
+        }
+        effects.extend(logged.statements(log));
+        Ok(Program { statements, effects: Effects::Known(effects), insert_id: None })
+    }
+
+    fn shard_name(&self, shard: ShardId) -> &QualifiedName {
+        self.columns.schema.table.shard(shard)
+    }
+
+    fn text(&self, shard: ShardId, rows: &[&KeyRow]) -> Vec<u8> {
+        let keys: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
+        let qualifier = if self.by_alias {
+            self.text.qualifier.clone()
+        } else {
+            format!("{}.", self.shard_name(shard).quoted())
+        };
+        let restriction = restriction(&self.columns.schema, &qualifier, &keys);
+        let edits = self.on_shard.get(shard.0 as usize).cloned().unwrap_or_default();
+        self.text.restricted(&edits, &restriction)
+    }
+
+    /// Copies the rows that now belong elsewhere and deletes them here.
+    fn moves(&self, from: ShardId, rows: &[&KeyRow], effects: &mut Vec<Vec<u8>>) {
+        let schema = &self.columns.schema;
+        let server = self.logged.server;
+        let columns = schema.stored_column_list();
+        for (to, target) in schema.table.numbered_shards().filter(|(to, _)| *to != from) {
+            let keys: Vec<&Key> = rows
+                .iter()
+                .filter_map(|row| row.becomes.as_ref())
+                .filter(|(_, shard)| *shard == Some(to))
+                .map(|(key, _)| key)
+                .collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let number = schema.table.shard_sql(&quote_ident(schema.table.shard_key()));
+            let rows = format!("{} AND {number}={}", restriction(schema, "", &keys), to.0);
+            let source = self.shard_name(from).quoted();
+            let insert = format!(
+                "INTO {} ({columns}) SELECT {columns} FROM {source} WHERE {rows} LOCK IN SHARE MODE",
+                target.quoted()
+            );
+            effects.push(pins::own(server, "INSERT", &insert));
+            effects.push(pins::own(server, "DELETE", &format!("FROM {source} WHERE {rows}")));
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! What every planner of one statement needs at hand, and the values it finds in it.
+
+use std::{ops::Range, sync::Arc};
+
+use topology::{Column, ColumnKind, Phase, QualifiedName, ShardId, ShardedTable, TableSchema, quote_ident};
+
+use super::{
+    Key, Refusal,
+    keys::{self, Touched, charset},
+    mirror::Mirror,
+    refusal::{self, Reason, refusal},
+};
+use crate::{
+    Charset, Facts, Value,
+    lex::{TokenKind, string_value},
+    literal::{exact_integer, limit_literal, literal},
+    resolve::same_name,
+    splice::Edits,
+    syntax::{Conjunct, Operand, Parsed, Shape, Source, Span, TableRef},
+};
+
+/// A statement on one configured table, ready to be planned.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) parsed: &'a Parsed,
+    pub(crate) facts: &'a Facts,
+    pub(crate) params: Option<&'a [Value]>,
+    pub(crate) schema: &'a Arc<TableSchema>,
+    pub(crate) phase: Phase,
+    /// The reference to the configured table.
+    pub(crate) target: &'a TableRef,
+    /// Where sqlparser sees columns, by byte.
+    pub(crate) columns: &'a std::collections::BTreeSet<usize>,
+}
+
+/// What a value in the statement says exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exact {
+    /// SQL that means the same in every session.
+    pub(crate) sql: String,
+    /// The number, if it is one.
+    pub(crate) integer: Option<i128>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn table(&self) -> &'a ShardedTable {
+        &self.schema.table
+    }
+
+    pub(crate) fn refuse<T>(&self, reason: Reason, what: &str) -> Result<T, Refusal> {
+        Err(refusal(reason, what, self.table(), self.phase))
+    }
+
+    pub(crate) fn mirror(&self) -> Mirror {
+        Mirror { server: self.facts.server, schema: Arc::clone(self.schema) }
+    }
+
+    /// The bytes of some tokens, for an error message.
+    pub(crate) fn shown(&self, span: &Span) -> String {
+        let text = String::from_utf8_lossy(&self.source.text()[self.source.byte_range(span)]).into_owned();
+        let mut short: String = text.chars().take(60).collect();
+        if short.len() < text.len() {
+            short.push('…');
+        }
+        short
+    }
+
+    /// The column in the client's text, qualified as the statement names its table: `` `user`.`` or
+    /// `` `u`.``.
+    pub(crate) fn qualifier(&self) -> String {
+        format!("{}.", quote_ident(self.target.alias.as_deref().unwrap_or(&self.target.name)))
+    }
+
+    /// Which `?` it is, counted from 0.
+    fn param_number(&self, token: usize) -> usize {
+        self.source.tokens()[..token].iter().filter(|token| token.kind == TokenKind::Param).count()
+    }
+
+    fn param(&self, token: usize) -> Option<&'a Value> {
+        self.params?.get(self.param_number(token))
+    }
+
+    /// The value of an operand that is a parameter.
+    pub(crate) fn value(&self, operand: &Operand) -> Option<&'a Value> {
+        match operand {
+            Operand::Param(i) => self.param(*i),
+            Operand::Literal(_) => None,
+        }
+    }
+
+    /// Whether parameters are in these tokens.
+    pub(crate) fn has_params(&self, span: &Span) -> bool {
+        span.clone().any(|i| self.source.kind(i) == Some(TokenKind::Param))
+    }
+
+    /// Edits that put every parameter into the text as a literal.
+    pub(crate) fn inlined(&self) -> Result<Edits, Refusal> {
+        let mut edits = Edits::default();
+        let params = (0..self.source.len()).filter(|i| self.source.kind(*i) == Some(TokenKind::Param));
+        for i in params {
+            let Some(value) = self.param(i) else {
+                return self
+                    .refuse(refusal::UNKNOWN_PARAMETER, "it needs the value of a `?` that is not known");
+            };
+            if *value == Value::LongData {
+                return self.refuse(refusal::LONG_DATA, "it needs a parameter that was sent as long data");
+            }
+            let in_limit = i > 0 && self.limits().any(|limit| limit.contains(&i));
+            let form = if in_limit { limit_literal(value) } else { literal(value, self.facts) };
+            let Some(bytes) = form else {
+                return self.refuse(refusal::UNKNOWN_PARAMETER, "a parameter has no literal form");
+            };
+            edits.replace(self.source.byte_range(&(i..i + 1)), bytes);
+        }
+        Ok(edits)
+    }
+
+    /// Every LIMIT of the statement.
+    fn limits(&self) -> impl Iterator<Item = &'a Span> {
+        let own = match &self.parsed.shape {
+            Shape::Update(change) | Shape::Delete(change) => change.limit.as_ref(),
+            _ => None,
+        };
+        own.into_iter().chain(self.parsed.blocks.iter().filter_map(|block| block.limit.as_ref()))
+    }
+
+    /// The integer that an operand is, literally.
+    pub(crate) fn integer(&self, operand: &Operand) -> Option<i128> {
+        match operand {
+            Operand::Param(i) => match self.param(*i)? {
+                Value::Int(n) => Some(i128::from(*n)),
+                Value::UInt(n) => Some(i128::from(*n)),
+                _ => None,
+            },
+            Operand::Literal(span) => {
+                exact_integer(self.source.text(), self.source.tokens().get(span.clone())?)
+            }
+        }
+    }
+
+    /// The literal that equals `operand` in a comparison with `column`, if that is certain.
+    pub(crate) fn exact(&self, column: &Column, operand: &Operand) -> Option<Exact> {
+        match column.kind {
+            ColumnKind::Integer { .. } => {
+                let integer = self.integer(operand)?;
+                Some(Exact { sql: integer.to_string(), integer: Some(integer) })
+            }
+            ColumnKind::Text => {
+                let bytes = self.string(operand)?;
+                std::str::from_utf8(&bytes).ok()?;
+                charset(column)?;
+                Some(Exact { sql: format!("_utf8mb4 x'{}'", hex(&bytes)), integer: None })
+            }
+            ColumnKind::Binary => {
+                let sql = match operand {
+                    Operand::Literal(span) if self.source.kind(span.start) == Some(TokenKind::Hex) => {
+                        self.shown(span)
+                    }
+                    _ => format!("x'{}'", hex(&self.string(operand)?)),
+                };
+                Some(Exact { sql, integer: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string operand, where the session's character set is UTF-8.
+    fn string(&self, operand: &Operand) -> Option<Vec<u8>> {
+        if self.facts.charset != Charset::Utf8 {
+            return None;
+        }
+        match operand {
+            Operand::Param(i) => match self.param(*i)? {
+                Value::Text(bytes) | Value::Blob(bytes) => Some(bytes.clone()),
+                _ => None,
+            },
+            Operand::Literal(span) => {
+                let token = self.source.tokens().get(span.start)?;
+                let national =
+                    token.bytes(self.source.text()).first().is_some_and(|b| matches!(b, b'n' | b'N'));
+                let string = token.kind == TokenKind::String && !national;
+                string.then(|| string_value(self.source.text(), token, self.facts))
+            }
+        }
+    }
+
+    /// The conditions on `column` of the target table that every row must meet.
+    pub(crate) fn operands<'c>(&self, conjuncts: &'c [Conjunct], column: &str) -> Vec<&'c [Operand]> {
+        conjuncts
+            .iter()
+            .filter(|conjunct| self.is_column(&conjunct.column, column))
+            .filter(|conjunct| {
+                let at = self.source.byte_range(&(conjunct.at..conjunct.at + 1)).start;
+                self.columns.contains(&at)
+            })
+            .map(|conjunct| conjunct.values.as_slice())
+            .collect()
+    }
+
+    /// Whether a name is this column of the target table.
+    pub(crate) fn is_column(&self, parts: &[String], column: &str) -> bool {
+        let Some((last, qualifier)) = parts.split_last() else {
+            return false;
+        };
+        if !last.eq_ignore_ascii_case(column) {
+            return false;
+        }
+        match qualifier {
+            [] => !self.may_be_anothers(),
+            [name] => self.is_target_name(name),
+            [schema, name] => {
+                self.target.alias.is_none()
+                    && self.is_target_name(name)
+                    && same_name(schema, &self.table().legacy().schema, self.facts)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_target_name(&self, name: &str) -> bool {
+        match &self.target.alias {
+            // Aliases compare with case on most servers; a difference only costs the pruning.
+            Some(alias) => alias == name,
+            None => same_name(name, &self.target.name, self.facts),
+        }
+    }
+
+    /// An unqualified column could be merged with another table's (`USING`, `NATURAL`).
+    fn may_be_anothers(&self) -> bool {
+        let block = self.target.block.and_then(|number| self.parsed.blocks.get(number));
+        block.is_some_and(|block| block.merges_columns)
+    }
+
+    /// The shards that `conjuncts` leave, `None` for all.
+    pub(crate) fn shards(&self, conjuncts: &[Conjunct]) -> Option<Vec<ShardId>> {
+        let table = self.table();
+        let mut left: Option<Vec<ShardId>> = None;
+        for operands in self.operands(conjuncts, table.shard_key()) {
+            let found: Option<Vec<i128>> = operands.iter().map(|operand| self.integer(operand)).collect();
+            let Some(found) = found else {
+                continue;
+            };
+            let mut shards: Vec<ShardId> = found.into_iter().map(|key| table.shard_of(key)).collect();
+            shards.sort_unstable();
+            shards.dedup();
+            if left.as_ref().is_none_or(|known| known.len() > shards.len()) {
+                left = Some(shards);
+            }
+        }
+        left
+    }
+
+    /// The one row that `conjuncts` can name: the whole primary key is given.
+    pub(crate) fn row(&self, conjuncts: &[Conjunct]) -> Option<Touched> {
+        let mut key = Vec::new();
+        for name in &self.schema.primary_key {
+            let column = self.schema.column(name)?;
+            let given = self
+                .operands(conjuncts, name)
+                .into_iter()
+                .find_map(|values| if let [value] = values { self.exact(column, value) } else { None })?;
+            key.push(given.sql);
+        }
+        if key.is_empty() {
+            return None;
+        }
+        let shard = match self.shards(conjuncts).as_deref() {
+            Some([shard]) => Some(*shard),
+            _ => None,
+        };
+        Some(Touched { key: Key(key), shard })
+    }
+
+    /// Refuses primary keys that cannot be read back.
+    pub(crate) fn check_key_types(&self) -> Result<(), Refusal> {
+        for name in &self.schema.primary_key {
+            if !self.schema.column(name).is_some_and(keys::supported) {
+                return self.refuse(refusal::KEY_TYPE, &format!("the type of key column `{name}`"));
+            }
+        }
+        if self.schema.primary_key.is_empty() {
+            return self.refuse(refusal::KEY_TYPE, "it has no primary key");
+        }
+        Ok(())
+    }
+
+    /// Edits that make the statement name `shard`, with an alias where the statement may use the
+    /// table's name for its columns.
+    pub(crate) fn on_shard(&self, shard: &QualifiedName, renames: Renames) -> Edits {
+        match (renames, &self.target.alias) {
+            (Renames::ByRespelling, None) => {
+                let mut edits = Edits::default();
+                edits.replace(self.source.byte_range(&self.target.tokens), shard.quoted());
+                self.respell(&mut edits, Some(shard));
+                edits
+            }
+            _ => self.on_factor(&shard.quoted()),
+        }
+    }
+
+    /// Edits that put `factor` in the place of the table, under its alias or its own name.
+    pub(crate) fn on_factor(&self, factor: &str) -> Edits {
+        let mut edits = Edits::default();
+        let name = self.source.byte_range(&self.target.tokens);
+        if self.target.alias.is_some() {
+            edits.replace(name, factor);
+        } else {
+            edits.replace(name, format!("{factor} AS {}", quote_ident(&self.target.name)));
+            self.respell(&mut edits, None);
+        }
+        edits
+    }
+
+    /// Respells `user.col` and `app.user.col` outside the table reference itself.
+    fn respell(&self, edits: &mut Edits, shard: Option<&QualifiedName>) {
+        let source = self.source;
+        for i in 0..source.len() {
+            let in_table = self.parsed.tables.iter().any(|table| table.tokens.contains(&i));
+            if in_table || i > 0 && source.op(i - 1, ".") {
+                continue;
+            }
+            let Some((parts, end)) = source.dotted(i) else {
+                continue;
+            };
+            // `user.*` is dotted up to the point before the star.
+            let star = source.op(end, ".") && source.op(end + 1, "*");
+            let qualifier = if star { parts.as_slice() } else { &parts[..parts.len() - 1] };
+            let tokens = i..i + (2 * qualifier.len()).saturating_sub(1);
+            let ours = match qualifier {
+                [name] if shard.is_some() => self.is_target_name(name),
+                [schema, name] => {
+                    self.is_target_name(name) && same_name(schema, &self.table().legacy().schema, self.facts)
+                }
+                _ => false,
+            };
+            if ours {
+                let spelled = shard.map_or_else(|| quote_ident(&self.target.name), |shard| shard.quoted());
+                edits.replace(source.byte_range(&tokens), spelled);
+            }
+        }
+    }
+
+    /// The whole text with `edits`.
+    pub(crate) fn rendered(&self, edits: &Edits) -> Vec<u8> {
+        edits.render(self.source.text(), 0..self.source.text().len())
+    }
+
+    /// Some tokens with `edits`.
+    pub(crate) fn rendered_part(&self, edits: &Edits, span: &Span) -> Vec<u8> {
+        edits.render(self.source.text(), self.source.byte_range(span))
+    }
+
+    /// The byte behind the token before `at`.
+    pub(crate) fn end_before(&self, at: usize) -> usize {
+        let range: Range<usize> = self.source.byte_range(&(at.saturating_sub(1)..at));
+        range.end
+    }
+
+    /// Refuses text that is cut out of the statement and lies in a version comment.
+    pub(crate) fn check_cut(&self, span: &Span) -> Result<(), Refusal> {
+        if self.source.tokens()[span.clone()].iter().any(|token| token.in_version_comment) {
+            return self.refuse(refusal::NOT_UNDERSTOOD, "a version comment `/*!…*/` in a clause that moves");
+        }
+        Ok(())
+    }
+}
+
+/// How a statement goes on naming its columns when its table is replaced by a shard table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renames {
+    /// The shard table gets the table's name as an alias.
+    ByAlias,
+    /// No alias is possible there: qualified columns are respelled.
+    ByRespelling,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02X}");
+        out
+    })
+}

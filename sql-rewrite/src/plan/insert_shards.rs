@@ -1,0 +1,224 @@
+//! INSERT and REPLACE in 0011: the rows go to their shards, one statement a shard in the order of
+//! first rows, and generated ids come from the sequence.
+//!
+//! The first generated id is written as `LAST_INSERT_ID(id)`, which gives session and OK packet the
+//! value that they have after an insert with AUTO_INCREMENT.
+
+use std::{ops::Range, sync::Arc};
+
+use topology::{ShardId, quote_ident};
+
+use super::{
+    Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
+    change::write,
+    context::Renames,
+    insert::{RowKeys, check, column_names},
+    program::{Logged, Work},
+    refusal,
+};
+use crate::{
+    splice::Edits,
+    syntax::{Insert, InsertSource},
+};
+
+/// An INSERT that is split by shard.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SplitInsert {
+    text: Vec<u8>,
+    /// Parameters.
+    edits: Edits,
+    /// For each shard, what makes the text name it.
+    on_shard: Vec<Edits>,
+    rows: Vec<SplitRow>,
+    /// Distance between generated ids, if they are generated.
+    increment: Option<u64>,
+    id_is_shard_key: bool,
+    /// The OK packet shows the last given id, where the table has an AUTO_INCREMENT column.
+    shows_given_id: bool,
+    logged: Logged,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct SplitRow {
+    /// The row in the text; the whole list for SET.
+    range: Range<usize>,
+    /// Where the generated id goes, and what surrounds it.
+    id: Option<IdPlace>,
+    keys: RowKeys,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct IdPlace {
+    range: Range<usize>,
+    before: String,
+    after: &'static str,
+}
+
+/// Plans an INSERT in 0011.
+pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal> {
+    let keys = check(cx, insert)?;
+    let resolves = insert.ignore || insert.replace || insert.on_duplicate.is_some();
+    if resolves && !cx.schema.in_primary_key(cx.table().shard_key()) {
+        return cx.refuse(refusal::OTHER_UNIQUE_KEY, "the primary key does not contain the shard key");
+    }
+    let mut edits = cx.inlined()?;
+    let generates = cx.schema.auto_increment().is_some() && keys.iter().any(|row| row.id.is_none());
+    let places = if generates { id_places(cx, insert, &mut edits)? } else { vec![None; keys.len()] };
+    let ranges = row_ranges(cx, insert)?;
+    let push = keys.iter().filter_map(|row| row.id).filter_map(|id| u64::try_from(id).ok()).max();
+    let increment = cx.facts.auto_increment_increment.max(1);
+    let count = (keys.len() as u64).saturating_sub(1).saturating_mul(increment).saturating_add(1);
+    let needs = match (cx.schema.auto_increment(), generates) {
+        (None, _) => Needs::Nothing,
+        (Some(_), true) => Needs::SequenceIds { count, push: None },
+        (Some(_), false) if push.is_some() => Needs::SequenceIds { count: 0, push },
+        (Some(_), false) => Needs::Nothing,
+    };
+    let auto = cx.schema.auto_increment().map_or("", |column| column.name.as_str());
+    let rows = ranges.into_iter().zip(places).zip(keys);
+    let work = SplitInsert {
+        text: cx.source.text().to_vec(),
+        edits,
+        on_shard: cx.table().shards().iter().map(|shard| cx.on_shard(shard, Renames::ByRespelling)).collect(),
+        rows: rows.map(|((range, id), keys)| SplitRow { range, id, keys }).collect(),
+        increment: generates.then_some(increment),
+        id_is_shard_key: cx.schema.is_shard_key(auto),
+        shows_given_id: cx.schema.auto_increment().is_some() && insert.on_duplicate.is_none(),
+        logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
+    };
+    Ok(write(cx, needs, Work::SplitInsert(Box::new(work)), true))
+}
+
+fn row_ranges(cx: &Context<'_>, insert: &Insert) -> Result<Vec<Range<usize>>, Refusal> {
+    match &insert.source {
+        InsertSource::Rows(rows) => {
+            for row in rows {
+                cx.check_cut(&row.span)?;
+            }
+            Ok(rows.iter().map(|row| cx.source.byte_range(&row.span)).collect())
+        }
+        InsertSource::Set(_, list) => Ok(vec![cx.source.byte_range(list)]),
+        InsertSource::Query => cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
+    }
+}
+
+/// Where each row takes its generated id; names the column in the column list if it is missing.
+fn id_places(cx: &Context<'_>, insert: &Insert, edits: &mut Edits) -> Result<Vec<Option<IdPlace>>, Refusal> {
+    let auto = cx.schema.auto_increment().map_or("", |column| column.name.as_str());
+    let quoted = quote_ident(auto);
+    let is_auto = |name: &String| name.eq_ignore_ascii_case(auto);
+    let source = cx.source;
+    let rows = match &insert.source {
+        InsertSource::Set(assignments, list) => {
+            let given = assignments.iter().find(|assignment| is_auto(&assignment.column));
+            let start = source.byte_range(list).start;
+            return Ok(vec![Some(match given {
+                Some(given) => IdPlace::instead(source.byte_range(&given.value)),
+                None => IdPlace { range: start..start, before: format!("{quoted}="), after: ", " },
+            })]);
+        }
+        InsertSource::Rows(rows) => rows,
+        InsertSource::Query => return cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
+    };
+    let names = column_names(cx, insert);
+    let listed = names.iter().position(is_auto);
+    let empty = rows.iter().all(|row| row.values.is_empty());
+    match (&insert.columns, listed) {
+        (None, _) if empty => edits.insert(cx.end_before(cx.target.factor.end), format!(" ({quoted})")),
+        (None, None) => {
+            return cx.refuse(refusal::INVISIBLE_COLUMN, "the AUTO_INCREMENT column is invisible");
+        }
+        (Some((list, span)), None) => {
+            let comma = if list.is_empty() { "" } else { ", " };
+            edits.insert(source.byte_range(span).start, format!("{quoted}{comma}"));
+        }
+        _ => {}
+    }
+    let place = |row: &crate::syntax::Row| {
+        let value = listed.and_then(|at| row.values.get(at));
+        let inside = source.byte_range(&(row.open..row.open + 1)).end;
+        let after = if row.values.is_empty() { "" } else { ", " };
+        Some(match value {
+            Some(value) => IdPlace::instead(source.byte_range(value)),
+            None => IdPlace { range: inside..inside, before: String::new(), after },
+        })
+    };
+    Ok(rows.iter().map(place).collect())
+}
+
+impl IdPlace {
+    fn instead(range: Range<usize>) -> Self {
+        Self { range, before: String::new(), after: "" }
+    }
+}
+
+impl SplitInsert {
+    pub(crate) fn program(
+        &self,
+        first: Option<u64>,
+        log: &mut dyn FnMut() -> (u64, u64),
+    ) -> Result<Program, Refusal> {
+        let mut edits = Edits::default();
+        let mut order: Vec<(ShardId, Vec<&SplitRow>)> = Vec::new();
+        let mut logged = self.logged.clone();
+        for (i, row) in (0_u64..).zip(&self.rows) {
+            let id = match (self.increment, first) {
+                (Some(increment), Some(first)) => Some(first.saturating_add(i.saturating_mul(increment))),
+                _ => None,
+            };
+            if let (Some(place), Some(id)) = (&row.id, id) {
+                let literal = if i == 0 { format!("LAST_INSERT_ID({id})") } else { id.to_string() };
+                edits.replace(place.range.clone(), format!("{}{literal}{}", place.before, place.after));
+            }
+            let shard = self.shard(row, id);
+            match order.iter_mut().find(|(known, _)| *known == shard) {
+                Some((_, rows)) => rows.push(row),
+                None => order.push((shard, vec![row])),
+            }
+            let part = |part: &Option<String>| {
+                part.clone().or_else(|| id.map(|id| id.to_string())).unwrap_or_else(|| "NULL".to_owned())
+            };
+            logged.keys.push(Key(row.keys.key.iter().map(part).collect()));
+        }
+        // A parameter in the place of an id (`VALUES (?)` with NULL) gives way to the id.
+        let edits = edits.with(&self.edits);
+        let statements =
+            order.iter().map(|(shard, rows)| Run::Text(self.text(&edits, *shard, rows))).collect();
+        let given = self.rows.last().and_then(|row| row.keys.id).and_then(|id| u64::try_from(id).ok());
+        let insert_id = match self.increment {
+            Some(_) => first,
+            None if order.len() > 1 && self.shows_given_id => given,
+            None => None,
+        };
+        Ok(Program { statements, effects: Effects::Known(logged.statements(log)), insert_id })
+    }
+
+    fn shard(&self, row: &SplitRow, id: Option<u64>) -> ShardId {
+        let table = &self.logged.schema.table;
+        match (row.keys.shard, id) {
+            (Some(shard), _) => shard,
+            (None, Some(id)) if self.id_is_shard_key => table.shard_of(i128::from(id)),
+            // Not reached: `check` refuses rows without a shard key.
+            _ => ShardId(0),
+        }
+    }
+
+    fn text(&self, edits: &Edits, shard: ShardId, rows: &[&SplitRow]) -> Vec<u8> {
+        let edits = match self.on_shard.get(shard.0 as usize) {
+            Some(on_shard) => edits.with(on_shard),
+            None => edits.clone(),
+        };
+        let ([first, .., last], false) = (self.rows.as_slice(), rows.len() == self.rows.len()) else {
+            return edits.render(&self.text, 0..self.text.len());
+        };
+        let mut out = edits.render(&self.text, 0..first.range.start);
+        for (i, row) in rows.iter().enumerate() {
+            if i > 0 {
+                out.extend_from_slice(b", ");
+            }
+            out.extend(edits.render(&self.text, row.range.clone()));
+        }
+        out.extend(edits.render(&self.text, last.range.end..self.text.len()));
+        out
+    }
+}

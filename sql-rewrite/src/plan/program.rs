@@ -1,0 +1,238 @@
+//! From a [`Write`] and what was learnt to its statements.
+
+use std::sync::Arc;
+
+use topology::{ColumnKind, Phase, ShardId, TableSchema, quote_ident};
+
+use super::{
+    AfterInsert, Effects, Key, Learnt, Program, Refusal, Run, Write,
+    change::Restricted,
+    change_shards::ShardChange,
+    dirty_log,
+    insert_shards::SplitInsert,
+    keys::Touched,
+    mirror::Change,
+    refusal::{self, refusal},
+};
+use crate::Server;
+
+/// How the statements of a write are made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Work {
+    /// The client's own statement; its keys are known, or it waits for generated ids.
+    Sent(Effects),
+    /// The client's statement restricted to the keys that were learnt, then the mirror.
+    Restricted(Box<Restricted>),
+    /// One statement on one shard; its keys are known.
+    OneShard {
+        /// The text.
+        text: Vec<u8>,
+        /// For the dirty log.
+        logged: Logged,
+    },
+    /// Statements on shards for the keys that were learnt.
+    ShardChange(Box<ShardChange>),
+    /// An INSERT into shards.
+    SplitInsert(Box<SplitInsert>),
+}
+
+/// Keys for the dirty log of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Logged {
+    pub(crate) server: Server,
+    pub(crate) schema: Arc<TableSchema>,
+    pub(crate) keys: Vec<Key>,
+}
+
+impl Logged {
+    pub(crate) fn statements(&self, log: &mut dyn FnMut() -> (u64, u64)) -> Vec<Vec<u8>> {
+        dirty_log::statements(self.server, &self.schema, &self.keys, log)
+    }
+}
+
+/// What a learnt row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyRow {
+    /// The shard that it was found in (0011).
+    pub(crate) shard: Option<ShardId>,
+    /// Its key now.
+    pub(crate) key: Key,
+    /// The shard that its shard key names.
+    pub(crate) home: Option<ShardId>,
+    /// Key and shard after an UPDATE that changes them.
+    pub(crate) becomes: Option<(Key, Option<ShardId>)>,
+}
+
+/// How the columns of a key SELECT are read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeyColumns {
+    /// The table.
+    pub(crate) schema: Arc<TableSchema>,
+    /// Its phase, for messages.
+    pub(crate) phase: Phase,
+    /// The first column is the shard's number.
+    pub(crate) numbered: bool,
+    /// New values that follow the key and the shard key: the columns that they are for.
+    pub(crate) changed: Vec<String>,
+}
+
+impl KeyColumns {
+    /// The columns that a row carries: primary key, then the shard key if it is none of it.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = self.schema.primary_key.clone();
+        let shard_key = self.schema.table.shard_key();
+        if !self.schema.in_primary_key(shard_key) {
+            names.push(shard_key.to_owned());
+        }
+        names
+    }
+
+    /// Reads the rows of the key SELECT.
+    pub(crate) fn rows(&self, cells: &[Vec<Option<Vec<u8>>>]) -> Result<Vec<KeyRow>, Refusal> {
+        cells.iter().map(|row| self.row(row).ok_or_else(|| self.unreadable())).collect()
+    }
+
+    /// A row of the key SELECT as it could be.
+    fn sample(&self) -> Vec<Option<Vec<u8>>> {
+        let cell = |name: &String| {
+            let kind = self.schema.column(name).map(|column| column.kind);
+            Some(match kind {
+                Some(ColumnKind::Text | ColumnKind::Binary) => b"61".to_vec(),
+                Some(ColumnKind::Temporal) => b"2024-01-31".to_vec(),
+                _ => b"7".to_vec(),
+            })
+        };
+        let number = self.numbered.then(|| Some(b"1".to_vec()));
+        let new = self.changed.iter().map(|_| Some(b"8".to_vec()));
+        number.into_iter().chain(self.names().iter().map(cell)).chain(new).collect()
+    }
+
+    fn unreadable(&self) -> Refusal {
+        let what = "a key that was read back is not what its column's type says";
+        refusal(refusal::KEY_TYPE, what, &self.schema.table, self.phase)
+    }
+
+    fn row(&self, cells: &[Option<Vec<u8>>]) -> Option<KeyRow> {
+        let mut cells = cells.iter();
+        let mut shard = None;
+        if self.numbered {
+            let number = std::str::from_utf8(cells.next()?.as_deref()?).ok()?;
+            shard = Some(ShardId(number.parse().ok()?));
+        }
+        let names = self.names();
+        let mut values = Vec::new();
+        for name in &names {
+            let cell = cells.next()?.as_deref()?;
+            values.push(super::keys::cell_literal(self.schema.column(name)?, cell)?);
+        }
+        let mut new = values.clone();
+        for name in &self.changed {
+            let cell = cells.next()?.as_deref()?;
+            let column = self.schema.column(name)?;
+            let value = super::keys::cell_literal(column, cell)?;
+            super::keys::integer_range(column)?.contains(&value.parse().ok()?).then_some(())?;
+            let at = names.iter().position(|known| known.eq_ignore_ascii_case(name))?;
+            *new.get_mut(at)? = value;
+        }
+        let becomes = (!self.changed.is_empty()).then(|| self.located(&names, &new));
+        let (key, home) = self.located(&names, &values);
+        Some(KeyRow { shard, key, home, becomes })
+    }
+
+    fn located(&self, names: &[String], values: &[String]) -> (Key, Option<ShardId>) {
+        let at = names.iter().position(|name| self.schema.is_shard_key(name));
+        let number = at.and_then(|at| values.get(at)).and_then(|value| value.parse().ok());
+        let key = values.iter().take(self.schema.primary_key.len()).cloned().collect();
+        (Key(key), number.map(|number: i128| self.schema.table.shard_of(number)))
+    }
+}
+
+impl Write {
+    /// How it is carried out, in a word.
+    pub(crate) fn method(&self) -> &'static str {
+        match &self.work {
+            Work::Sent(_) => "as sent, mirrored",
+            Work::Restricted(_) => "by keys, mirrored",
+            Work::OneShard { .. } => "one shard",
+            Work::ShardChange(_) => "by keys on shards",
+            Work::SplitInsert(_) => "split by shard",
+        }
+    }
+
+    /// An answer to the needs, to show what would follow.
+    pub(crate) fn sample(&self, id: u64) -> Learnt {
+        let columns = match &self.work {
+            Work::Restricted(work) => Some(&work.columns),
+            Work::ShardChange(work) => Some(&work.columns),
+            _ => None,
+        };
+        match (&self.needs, columns) {
+            (super::Needs::Keys { .. }, Some(columns)) => Learnt::Keys(vec![columns.sample()]),
+            (super::Needs::SequenceIds { .. }, _) => Learnt::FirstId(id),
+            _ => Learnt::Nothing,
+        }
+    }
+
+    /// The statements, now that `learnt` answers the needs. `log` gives the ids of rows in the dirty
+    /// log (0011): the sidecar's number and its counter, a new one at each call.
+    ///
+    /// # Errors
+    /// Where what was learnt cannot be worked with.
+    pub fn program(&self, learnt: &Learnt, log: &mut dyn FnMut() -> (u64, u64)) -> Result<Program, Refusal> {
+        match (&self.work, learnt) {
+            (Work::Sent(effects), _) => {
+                Ok(Program { statements: vec![Run::Client], effects: effects.clone(), insert_id: None })
+            }
+            (Work::OneShard { text, logged }, _) => Ok(Program {
+                statements: vec![Run::Text(text.clone())],
+                effects: Effects::Known(logged.statements(log)),
+                insert_id: None,
+            }),
+            (Work::Restricted(work), Learnt::Keys(rows)) => work.program(rows),
+            (Work::ShardChange(work), Learnt::Keys(rows)) => work.program(rows, log),
+            (Work::SplitInsert(work), Learnt::FirstId(first)) => work.program(Some(*first), log),
+            (Work::SplitInsert(work), Learnt::Nothing) => work.program(None, log),
+            _ => Err(self.too_many.clone()),
+        }
+    }
+
+    /// The refusal of a statement that touches more keys than [`super::Needs::Keys`] allows.
+    #[must_use]
+    pub fn too_many_keys(&self) -> Refusal {
+        self.too_many.clone()
+    }
+}
+
+impl AfterInsert {
+    /// The mirror, once the OK packet has told the first generated id (0: none was generated).
+    ///
+    /// Ids of one INSERT … VALUES are consecutive steps of `auto_increment_increment` from the first
+    /// that was stored, in every `innodb_autoinc_lock_mode` (manual, "AUTO_INCREMENT Handling in
+    /// InnoDB": simple inserts). Rows that IGNORE left out make this a superset, which the mirror
+    /// allows.
+    #[must_use]
+    pub fn mirror(&self, first_id: u64) -> Vec<Vec<u8>> {
+        if first_id == 0 {
+            return Vec::new();
+        }
+        let table = &self.mirror.schema.table;
+        let mut touched = Vec::new();
+        for (i, parts) in (0_u64..).zip(&self.keys) {
+            let id = u128::from(first_id) + u128::from(i) * u128::from(self.increment);
+            let key = parts.iter().map(|part| part.clone().unwrap_or_else(|| id.to_string())).collect();
+            let given = self.shards.get(usize::try_from(i).unwrap_or(usize::MAX)).copied().flatten();
+            let shard = if self.id_is_shard_key {
+                i128::try_from(id).ok().map(|id| table.shard_of(id))
+            } else {
+                given
+            };
+            touched.push(Touched { key: Key(key), shard });
+        }
+        self.mirror.statements(&touched, Change::Kept)
+    }
+}
+
+/// `` `a`.`id` `` for each name.
+pub(crate) fn qualified(qualifier: &str, name: &str) -> String {
+    format!("{qualifier}{}", quote_ident(name))
+}

@@ -1,0 +1,436 @@
+//! The planner: reads statements once, and plans them under a phase as often as needed.
+
+use std::{ops::Range, sync::Arc};
+
+use topology::{Phase, ShardedTable, TableId};
+
+use crate::{
+    Facts, Head, Names, Plan, Refusal, TableView, Value,
+    crosscheck::{Verdict, crosscheck},
+    head::head,
+    lex::{Token, TokenKind, lex},
+    plan::{
+        self, Context,
+        refusal::{self as reasons, Reason},
+    },
+    resolve::{Named, resolve},
+    split::{Piece, split},
+    syntax::{Parsed, Shape, Source, match_parentheses, read},
+};
+
+/// Plans statements on the configured tables. Immutable; one in a process.
+#[derive(Debug)]
+pub struct Planner {
+    tables: Vec<Arc<ShardedTable>>,
+    names: Names,
+}
+
+/// One statement, read but not planned: nothing in it depends on a phase.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    text: Vec<u8>,
+    range: Range<usize>,
+    head: Head,
+    tokens: Vec<Token>,
+    partner: Vec<usize>,
+    parsed: Parsed,
+    verdict: Verdict,
+    named: Vec<Named>,
+    tables: Vec<TableId>,
+}
+
+impl Statement {
+    /// Its text, without the `;` that ends it.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Where it stands in what was read.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// What it does to its session, by the lexer alone.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The configured tables that it may touch.
+    #[must_use]
+    pub fn tables(&self) -> &[TableId] {
+        &self.tables
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source::new(&self.text, &self.tokens, &self.partner)
+    }
+}
+
+impl Planner {
+    /// A planner for these tables.
+    #[must_use]
+    pub fn new(tables: Vec<Arc<ShardedTable>>) -> Self {
+        Self { names: Names::new(tables.clone()), tables }
+    }
+
+    /// Whether these bytes may name a configured table, a shard table or the schema `shunt`. False
+    /// means that they do not.
+    #[must_use]
+    pub fn mentions(&self, sql: &[u8]) -> bool {
+        self.names.mentions(sql)
+    }
+
+    /// Splits a text into its statements and reads each.
+    #[must_use]
+    pub fn read(&self, sql: &[u8], facts: &Facts) -> Vec<Statement> {
+        match lex(sql, facts) {
+            Ok(tokens) => split(sql, &tokens, facts)
+                .into_iter()
+                .map(|piece| {
+                    let own = tokens.get(piece.tokens.clone()).unwrap_or_default();
+                    self.statement(sql, &piece, own.to_vec(), facts)
+                })
+                .collect(),
+            Err(error) => vec![self.unknown(sql, error.to_string())],
+        }
+    }
+
+    fn unknown(&self, sql: &[u8], reason: String) -> Statement {
+        let parsed = Parsed {
+            shape: Shape::Unknown(reason),
+            tables: Vec::new(),
+            blocks: Vec::new(),
+            ctes: Vec::new(),
+        };
+        Statement {
+            text: sql.to_vec(),
+            range: 0..sql.len(),
+            head: Head::Other,
+            tokens: Vec::new(),
+            partner: Vec::new(),
+            parsed,
+            verdict: Verdict::NotNeeded,
+            named: Vec::new(),
+            tables: self
+                .tables
+                .iter()
+                .filter(|table| self.may_name(sql, table))
+                .map(|table| table.id().clone())
+                .collect(),
+        }
+    }
+
+    fn may_name(&self, sql: &[u8], table: &ShardedTable) -> bool {
+        let text = String::from_utf8_lossy(sql).to_lowercase();
+        let all = std::iter::once(table.legacy()).chain(table.shards());
+        all.into_iter().any(|name| text.contains(&name.table.to_lowercase()))
+    }
+
+    fn statement(&self, sql: &[u8], piece: &Piece, mut tokens: Vec<Token>, facts: &Facts) -> Statement {
+        let range = piece.bytes.clone();
+        let head = head(sql, &tokens, facts);
+        let text = sql.get(range.clone()).unwrap_or_default().to_vec();
+        if piece.compound {
+            let unknown =
+                self.unknown(&text, "several statements in one, or the body of a routine".to_owned());
+            return Statement { range, head, ..unknown };
+        }
+        for token in &mut tokens {
+            token.start -= range.start;
+            token.end -= range.start;
+        }
+        // A hint counts only behind the verb; elsewhere the server takes it for a comment.
+        let verbs = ["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE"];
+        let mut kept: Vec<Token> = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            let after_verb = kept.last().is_some_and(|verb| crate::lex::word_in(&text, verb, &verbs));
+            if token.kind != TokenKind::Hint || after_verb {
+                kept.push(token);
+            }
+        }
+        let Some(partner) = match_parentheses(&text, &kept) else {
+            return Statement {
+                range,
+                head,
+                ..self.unknown(&text, "parentheses that do not match".to_owned())
+            };
+        };
+        let source = Source::new(&text, &kept, &partner);
+        let parsed = read(source);
+        let verdict = crosscheck(source, &parsed);
+        let named: Vec<Named> =
+            parsed.tables.iter().map(|table| resolve(&self.tables, table, facts)).collect();
+        let tables = self.touched(source, &parsed, &named);
+        Statement { text, range, head, tokens: kept, partner, parsed, verdict, named, tables }
+    }
+
+    fn touched(&self, source: Source<'_>, parsed: &Parsed, named: &[Named]) -> Vec<TableId> {
+        let by_name = |(i, table): (usize, &Arc<ShardedTable>)| {
+            let referred =
+                named.iter().any(|named| matches!(named, Named::Legacy(n) | Named::Shard(n, _) if *n == i));
+            let unknown = matches!(parsed.shape, Shape::Unknown(_)) && spells(source, table);
+            (referred || unknown).then(|| table.id().clone())
+        };
+        self.tables.iter().enumerate().filter_map(by_name).collect()
+    }
+
+    /// Plans a statement in the phase that `view` gives for its tables (`None`: not known). `params` are the values of
+    /// the `?` of a prepared statement, in order.
+    #[must_use]
+    pub fn plan(
+        &self,
+        statement: &Statement,
+        facts: &Facts,
+        params: Option<&[Value]>,
+        view: &dyn Fn(&TableId) -> Option<TableView>,
+    ) -> Plan {
+        let Some(first) = statement.tables.first() else {
+            return self.plan_direct(statement);
+        };
+        let views: Option<Vec<TableView>> = statement.tables.iter().map(view).collect();
+        let Some(views) = views else {
+            return Plan::Refuse(Refusal {
+                reason: reasons::NO_PHASE.name,
+                message: format!("the phase of table `{first}` is not known; nothing was done"),
+            });
+        };
+        let planning = Planning { statement, facts, params, views };
+        planning.plan(first).unwrap_or_else(Plan::Refuse)
+    }
+
+    /// Statements on no configured table: only the schema `shunt` is guarded.
+    fn plan_direct(&self, statement: &Statement) -> Plan {
+        let writes = match &statement.parsed.shape {
+            Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) => {
+                statement.named.first() == Some(&Named::Shunt)
+            }
+            Shape::MultiTable(_) | Shape::Load | Shape::Ddl(_) | Shape::TemporaryTable | Shape::Handler => {
+                statement.named.contains(&Named::Shunt)
+            }
+            _ => false,
+        };
+        if writes {
+            return Plan::Refuse(Refusal {
+                reason: reasons::DIRECT_WRITE.name,
+                message: "Shunt keeps the schema `shunt` itself and refuses writes to it through the proxy; \
+                          nothing was done."
+                    .to_owned(),
+            });
+        }
+        Plan::Relay
+    }
+}
+
+/// Whether a name token spells the table's name or that of one of its shards.
+fn spells(source: Source<'_>, table: &ShardedTable) -> bool {
+    (0..source.len()).filter_map(|i| source.ident(i)).any(|name| {
+        std::iter::once(table.legacy())
+            .chain(table.shards())
+            .any(|known| known.table.eq_ignore_ascii_case(&name))
+    })
+}
+
+/// One statement under the views of its tables.
+struct Planning<'a> {
+    statement: &'a Statement,
+    facts: &'a Facts,
+    params: Option<&'a [Value]>,
+    views: Vec<TableView>,
+}
+
+impl Planning<'_> {
+    fn plan(&self, first: &TableId) -> Result<Plan, Refusal> {
+        let shape = &self.statement.parsed.shape;
+        if let Some(refused) = self.in_every_phase()? {
+            return Ok(refused);
+        }
+        if self.views.iter().all(|view| view.phase == Phase::Legacy) {
+            return Ok(self.in_legacy());
+        }
+        let directly =
+            self.statement.named.iter().any(|named| matches!(named, Named::Shard(..) | Named::Shunt));
+        if directly && !matches!(shape, Shape::Unknown(_)) {
+            return self.direct();
+        }
+        match shape {
+            Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
+            Shape::Unknown(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
+            Shape::Ddl(verb) => self.refuse(reasons::DDL, verb),
+            Shape::TemporaryTable => self.refuse(reasons::TEMPORARY, "CREATE TEMPORARY TABLE"),
+            Shape::Load => self.refuse(reasons::LOAD_DATA, "LOAD DATA"),
+            Shape::Handler => self.refuse(reasons::HANDLER, "HANDLER"),
+            Shape::LockTables { .. } => self.refuse(reasons::LOCK_TABLES, "LOCK TABLES"),
+            Shape::MultiTable(verb) => {
+                self.refuse(reasons::MULTI_TABLE, &format!("{verb} of several tables"))
+            }
+            Shape::Expressions(verb) => {
+                if self.reads_legacy() && !self.locks() {
+                    return Ok(Plan::Relay);
+                }
+                self.refuse(reasons::READ_IN_EXPRESSION, &format!("{verb} with a subquery"))
+            }
+            Shape::Query => self.query(first),
+            Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) => self.write(),
+        }
+    }
+
+    fn in_every_phase(&self) -> Result<Option<Plan>, Refusal> {
+        match self.statement.parsed.shape {
+            Shape::TemporaryTable if self.names_as_target() => {
+                self.refuse(reasons::TEMPORARY, "a temporary table with the name of a sharded table or shard")
+            }
+            Shape::LockTables { read_only: false } => {
+                self.refuse(reasons::LOCK_TABLES, "LOCK TABLES … WRITE")
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn names_as_target(&self) -> bool {
+        self.statement.named.first().is_some_and(|named| *named != Named::Other)
+    }
+
+    /// 1100: plain reads need nothing, everything else runs under the gate.
+    fn in_legacy(&self) -> Plan {
+        let gated = |implicit_commit| Plan::Gated { tables: self.statement.tables.clone(), implicit_commit };
+        match &self.statement.parsed.shape {
+            Shape::Query | Shape::Expressions(_) if !self.locks() && self.understood() => Plan::Relay,
+            Shape::Shows
+            | Shape::Harmless
+            | Shape::TextPrepare
+            | Shape::Handler
+            | Shape::LockTables { .. } => Plan::Relay,
+            Shape::Ddl(_) | Shape::TemporaryTable => gated(true),
+            _ => gated(false),
+        }
+    }
+
+    fn understood(&self) -> bool {
+        !matches!(self.statement.verdict, Verdict::Doubtful(_))
+    }
+
+    fn locks(&self) -> bool {
+        self.statement.parsed.blocks.iter().any(|block| block.lock.is_some())
+    }
+
+    fn reads_legacy(&self) -> bool {
+        self.views.iter().all(|view| matches!(view.phase, Phase::Legacy | Phase::DualWrite))
+    }
+
+    /// A client that names shard tables itself: reads are its own affair.
+    fn direct(&self) -> Result<Plan, Refusal> {
+        let only_shards = self.statement.named.iter().all(|named| !matches!(named, Named::Legacy(_)));
+        match &self.statement.parsed.shape {
+            Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
+            Shape::Query if only_shards && !self.locks() => Ok(Plan::Relay),
+            _ => self.refuse(reasons::DIRECT_WRITE, "a statement on a shard table or on schema `shunt`"),
+        }
+    }
+
+    fn query(&self, first: &TableId) -> Result<Plan, Refusal> {
+        let gated = || Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false };
+        if self.views.len() > 1 {
+            if self.reads_legacy() && !self.locks() && self.understood() {
+                return Ok(Plan::Relay);
+            }
+            return self
+                .refuse(reasons::SEVERAL_TABLES, &format!("a read of `{first}` and other sharded tables"));
+        }
+        self.check_verdict()?;
+        let phase = self.views.first().map_or(Phase::Legacy, |view| view.phase);
+        match (phase, self.locks()) {
+            (Phase::Legacy | Phase::DualWrite, false) => Ok(Plan::Relay),
+            (Phase::Legacy | Phase::DualWrite | Phase::ShardRead, true) => Ok(gated()),
+            (Phase::ShardRead | Phase::Shards, locking) => {
+                self.with_context(|cx| plan::shard_read(cx, locking))
+            }
+        }
+    }
+
+    fn write(&self) -> Result<Plan, Refusal> {
+        self.check_verdict()?;
+        if !matches!(self.statement.named.first(), Some(Named::Legacy(_))) {
+            // The target is another table; the sharded one is only read, under the locks of a write.
+            let certified = self.views.iter().all(|view| view.phase != Phase::Shards);
+            if certified {
+                return Ok(Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false });
+            }
+            return self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it");
+        }
+        if self.views.len() > 1 {
+            return self.refuse(reasons::SEVERAL_TABLES, "a write that names several sharded tables");
+        }
+        let shards = self.views.first().is_some_and(|view| view.phase == Phase::Shards);
+        self.with_context(|cx| match (&self.statement.parsed.shape, shards) {
+            (Shape::Insert(insert), false) => plan::dual_insert(cx, insert),
+            (Shape::Update(change), false) => plan::dual_update(cx, change),
+            (Shape::Delete(change), false) => plan::dual_delete(cx, change),
+            (Shape::Insert(insert), true) => plan::shard_insert(cx, insert),
+            (Shape::Update(change) | Shape::Delete(change), true) => plan::shard_change(cx, change),
+            _ => cx.refuse(reasons::NOT_UNDERSTOOD, "its kind"),
+        })
+    }
+
+    fn check_verdict(&self) -> Result<(), Refusal> {
+        match &self.statement.verdict {
+            Verdict::Doubtful(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
+            _ => Ok(()),
+        }
+    }
+
+    fn with_context(
+        &self,
+        plan: impl FnOnce(&Context<'_>) -> Result<Plan, Refusal>,
+    ) -> Result<Plan, Refusal> {
+        let parsed = &self.statement.parsed;
+        let mut references = parsed
+            .tables
+            .iter()
+            .zip(&self.statement.named)
+            .filter(|(_, named)| matches!(named, Named::Legacy(_)));
+        let (Some((target, _)), Some(view)) = (references.next(), self.views.first()) else {
+            return self.refuse(reasons::NOT_UNDERSTOOD, "the table reference");
+        };
+        if references.next().is_some() {
+            return self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table");
+        }
+        if target.schema.is_none() && parsed.ctes.contains(&target.name) || self.shadowed(target) {
+            return self
+                .refuse(reasons::NOT_UNDERSTOOD, "another table or WITH clause under the table's name");
+        }
+        let none = std::collections::BTreeSet::new();
+        let columns = match &self.statement.verdict {
+            Verdict::Agreed(relations) => &relations.columns,
+            _ => &none,
+        };
+        plan(&Context {
+            source: self.statement.source(),
+            parsed,
+            facts: self.facts,
+            params: self.params,
+            schema: &view.schema,
+            phase: view.phase,
+            target,
+            columns,
+        })
+    }
+
+    /// Another table goes by the name of this one: a qualified column could be either's.
+    fn shadowed(&self, target: &crate::syntax::TableRef) -> bool {
+        let name = target.alias.as_ref().unwrap_or(&target.name);
+        self.statement.parsed.tables.iter().any(|other| {
+            other != target && other.alias.as_ref().unwrap_or(&other.name).eq_ignore_ascii_case(name)
+        })
+    }
+
+    fn refuse<T>(&self, reason: Reason, what: &str) -> Result<T, Refusal> {
+        let Some(view) = self.views.first() else {
+            return Err(Refusal { reason: reason.name, message: what.to_owned() });
+        };
+        let worst = self.views.iter().find(|view| view.phase != Phase::Legacy).unwrap_or(view);
+        Err(reasons::refusal(reason, what, &worst.schema.table, worst.phase))
+    }
+}

@@ -1,0 +1,182 @@
+//! What kind of statement it is, and the tables that statements other than DML name.
+
+use super::{
+    NotUnderstood,
+    query::Reader,
+    tree::{Shape, TableRef},
+};
+
+/// Statements whose objects are accounts or the server, whatever words follow.
+const ACCOUNT_OBJECTS: [&str; 5] = ["USER", "ROLE", "SERVER", "DATABASE", "SCHEMA"];
+
+/// Words behind which DDL names a table.
+const BEFORE_TABLE: [&str; 14] = [
+    "TABLE",
+    "TABLES",
+    "EXISTS",
+    "ON",
+    "TO",
+    "LIKE",
+    "REFERENCES",
+    "FROM",
+    "JOIN",
+    "INTO",
+    "UPDATE",
+    "TRUNCATE",
+    "VIEW",
+    "TRIGGER",
+];
+
+impl Reader<'_> {
+    /// Reads the whole statement.
+    pub(super) fn statement(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        let all = 0..source.len();
+        match () {
+            () if source.len() == 0 => Ok(Shape::Harmless),
+            () if source.any_word(0, &["SELECT", "TABLE", "VALUES"]) || source.op(0, "(") => {
+                self.query(&all)?;
+                Ok(Shape::Query)
+            }
+            () if source.word(0, "WITH") => {
+                let after = self.with_clause(0, source.len())?;
+                if source.any_word(after, &["UPDATE", "DELETE"]) {
+                    return Err("WITH before UPDATE or DELETE".to_owned());
+                }
+                self.expression(&(after..source.len()))?;
+                Ok(Shape::Query)
+            }
+            () if source.any_word(0, &["INSERT", "REPLACE"]) => self.insert(),
+            () if source.word(0, "UPDATE") => self.update(),
+            () if source.word(0, "DELETE") => self.delete(),
+            () => self.other(),
+        }
+    }
+
+    fn other(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        let all = 0..source.len();
+        match () {
+            () if source.any_word(0, &["SHOW", "HELP"]) => Ok(Shape::Shows),
+            () if source.any_word(0, &["EXPLAIN", "DESCRIBE", "DESC"]) => Ok(self.explain()),
+            () if source.any_word(0, &["LOCK"]) => self.lock_tables(),
+            () if source.word(0, "PREPARE") => Ok(Shape::TextPrepare),
+            () if source.word(0, "LOAD") => {
+                let into = source.find(&all, |i| source.words(i, &["INTO", "TABLE"]));
+                let table = self.named_table(into + 2, "LOAD")?;
+                self.add_table(table);
+                Ok(Shape::Load)
+            }
+            () if source.word(0, "HANDLER") => {
+                let table = self.named_table(1, "HANDLER")?;
+                self.add_table(table);
+                Ok(Shape::Handler)
+            }
+            () if source.any_word(0, &["SET", "DO"]) => {
+                self.expression(&all)?;
+                Ok(Shape::Expressions(if source.word(0, "SET") { "SET" } else { "DO" }))
+            }
+            () if source.any_word(0, &["GRANT", "REVOKE", "FLUSH", "CHECKSUM", "CHECK", "USE"]) => {
+                Ok(Shape::Harmless)
+            }
+            () if source.word(0, "ANALYZE")
+                && source.any_word(1, &["TABLE", "LOCAL", "NO_WRITE_TO_BINLOG"]) =>
+            {
+                Ok(Shape::Harmless)
+            }
+            () if source.any_word(0, &["CREATE", "ALTER", "DROP", "RENAME"]) => self.definition(),
+            () if source.any_word(0, &["TRUNCATE", "OPTIMIZE", "REPAIR"]) => {
+                self.tables_by_position(0);
+                if source.word(0, "TRUNCATE") && !source.word(1, "TABLE") {
+                    let table = self.named_table(1, "TRUNCATE")?;
+                    self.add_table(table);
+                }
+                Ok(Shape::Ddl("TRUNCATE, OPTIMIZE or REPAIR"))
+            }
+            () => Err(format!("a statement that begins with `{}`", String::from_utf8_lossy(source.bytes(0)))),
+        }
+    }
+
+    /// EXPLAIN shows a plan; EXPLAIN ANALYZE runs the statement, which is harmless for SELECT.
+    fn explain(&mut self) -> Shape {
+        let source = self.source;
+        let at = source
+            .find(&(0..source.len()), |i| source.any_word(i, &["INSERT", "REPLACE", "UPDATE", "DELETE"]));
+        let analyzes = source.find(&(0..at), |i| source.word(i, "ANALYZE")) < at;
+        if analyzes && at < source.len() {
+            return Shape::Unknown("EXPLAIN ANALYZE of a statement that writes".to_owned());
+        }
+        Shape::Shows
+    }
+
+    fn lock_tables(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        if !source.any_word(1, &["TABLES", "TABLE"]) {
+            return Ok(Shape::Harmless);
+        }
+        let mut read_only = true;
+        for part in source.split_commas(&(2..source.len())) {
+            let table = self.named_table(part.start, "LOCK TABLES")?;
+            read_only &= !part.clone().any(|i| source.word(i, "WRITE"));
+            self.add_table(table);
+        }
+        Ok(Shape::LockTables { read_only })
+    }
+
+    fn definition(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        let mut at = 1;
+        let mut temporary = false;
+        while source.any_word(
+            at,
+            &["OR", "REPLACE", "TEMPORARY", "UNIQUE", "FULLTEXT", "SPATIAL", "IGNORE", "ONLINE", "OFFLINE"],
+        ) {
+            temporary |= source.word(at, "TEMPORARY");
+            at += 1;
+        }
+        if source.any_word(at, &ACCOUNT_OBJECTS) {
+            return Ok(Shape::Harmless);
+        }
+        let names_table = source.any_word(at, &["TABLE", "TABLES", "INDEX"]);
+        let verb = match () {
+            () if source.word(0, "CREATE") => "CREATE",
+            () if source.word(0, "ALTER") => "ALTER",
+            () if source.word(0, "DROP") => "DROP",
+            () => "RENAME",
+        };
+        self.tables_by_position(at);
+        if names_table && temporary && source.word(0, "CREATE") {
+            return Ok(Shape::TemporaryTable);
+        }
+        Ok(Shape::Ddl(verb))
+    }
+
+    /// Names that stand where DDL has tables: behind certain words, or behind a comma that follows
+    /// such a name (`DROP TABLE a, b`, `RENAME TABLE a TO b, c TO d`).
+    fn tables_by_position(&mut self, start: usize) {
+        let source = self.source;
+        let mut at = start;
+        let mut list = false;
+        while at < source.len() {
+            let before = source.any_word(at, &BEFORE_TABLE) || list && source.op(at, ",");
+            if before && let Some(table) = self.ddl_name(at + 1) {
+                at = table.tokens.end;
+                self.add_table(table);
+                list = true;
+                continue;
+            }
+            if source.op(at, "(") || source.op(at, ")") {
+                list = false;
+            }
+            at += 1;
+        }
+    }
+
+    fn ddl_name(&self, at: usize) -> Option<TableRef> {
+        let source = self.source;
+        if source.any_word(at, &["IF", "TABLE", "EXISTS"]) && source.ident(at + 1).is_some() {
+            return None;
+        }
+        self.named_table(at, "DDL").ok()
+    }
+}

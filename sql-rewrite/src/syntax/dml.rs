@@ -1,0 +1,264 @@
+//! INSERT, REPLACE, UPDATE and DELETE.
+
+use super::{
+    NotUnderstood,
+    query::Reader,
+    source::Span,
+    tree::{Assignment, Change, Insert, InsertSource, Row, Shape},
+};
+
+/// Clauses behind the table of an UPDATE or DELETE.
+const CHANGE_CLAUSES: [&str; 4] = ["WHERE", "ORDER", "LIMIT", "RETURNING"];
+
+impl Reader<'_> {
+    /// From INSERT or REPLACE on.
+    pub(super) fn insert(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        let replace = source.word(0, "REPLACE");
+        let (mut at, ignore) = self.modifiers(1);
+        if source.word(at, "INTO") {
+            at += 1;
+        }
+        let mut table = self.named_table(at, "INSERT")?;
+        at = table.tokens.end;
+        if source.word(at, "PARTITION") && source.op(at + 1, "(") {
+            table.qualified = true;
+            at = source.next(at + 1);
+        }
+        table.factor = table.tokens.start..at;
+        self.add_table(table);
+        let columns = self.insert_columns(&mut at)?;
+        let end = source.len();
+        let tail = source.find(&(at..end), |i| source.words(i, &["ON", "DUPLICATE", "KEY", "UPDATE"]));
+        let returning = source.find(&(at..end), |i| source.word(i, "RETURNING"));
+        let rows_end = tail.min(returning);
+        let rows = self.insert_source(at..rows_end)?;
+        let on_duplicate =
+            if tail < end { Some(self.assignments(&(tail + 4..returning.max(tail + 4)))?) } else { None };
+        self.expression(&(returning..end))?;
+        Ok(Shape::Insert(Box::new(Insert {
+            replace,
+            ignore,
+            columns,
+            source: rows,
+            on_duplicate,
+            returning: returning < end,
+        })))
+    }
+
+    fn insert_columns(&self, at: &mut usize) -> Result<Option<(Vec<String>, Span)>, NotUnderstood> {
+        let source = self.source;
+        if !source.op(*at, "(") {
+            return Ok(None);
+        }
+        let mut inner = *at + 1;
+        while source.op(inner, "(") {
+            inner += 1;
+        }
+        if source.any_word(inner, &["SELECT", "WITH", "TABLE", "VALUES"]) {
+            return Ok(None);
+        }
+        let close = source.close(*at);
+        let span = *at + 1..close;
+        let names = source
+            .split_commas(&span)
+            .iter()
+            .map(|part| match source.dotted(part.start) {
+                Some((mut parts, end)) if end == part.end => Ok(parts.pop().unwrap_or_default()),
+                _ => Err("the column list of INSERT".to_owned()),
+            })
+            .collect::<Result<_, _>>()?;
+        *at = close + 1;
+        Ok(Some((names, span)))
+    }
+
+    fn insert_source(&mut self, span: Span) -> Result<InsertSource, NotUnderstood> {
+        let source = self.source;
+        let at = span.start;
+        if source.any_word(at, &["VALUES", "VALUE"]) {
+            return self.rows(&(at + 1..span.end)).map(InsertSource::Rows);
+        }
+        if source.word(at, "SET") {
+            // A row alias `AS new` may follow the list.
+            let end = source.find(&(at + 1..span.end), |i| source.word(i, "AS"));
+            let list = at + 1..end;
+            let assignments = self.assignments(&list)?;
+            return Ok(InsertSource::Set(assignments, list));
+        }
+        if source.op(at, "(") || source.any_word(at, &["SELECT", "WITH", "TABLE"]) {
+            self.query(&span)?;
+            return Ok(InsertSource::Query);
+        }
+        Err("what follows the table of INSERT".to_owned())
+    }
+
+    fn rows(&mut self, span: &Span) -> Result<Vec<Row>, NotUnderstood> {
+        let source = self.source;
+        let mut rows = Vec::new();
+        let mut at = span.start;
+        loop {
+            let start = at;
+            if source.word(at, "ROW") {
+                at += 1;
+            }
+            if !source.op(at, "(") || at >= span.end {
+                return Err("the rows of INSERT".to_owned());
+            }
+            let close = source.close(at);
+            let values = source.split_commas(&(at + 1..close));
+            if values.iter().any(|value| value.is_empty()) {
+                return Err("an empty value in INSERT".to_owned());
+            }
+            self.expression(&(at + 1..close))?;
+            rows.push(Row { span: start..close + 1, open: at, values });
+            at = close + 1;
+            if !(at < span.end && source.op(at, ",")) {
+                break;
+            }
+            at += 1;
+        }
+        // All that may follow is the row alias: AS new [(a, b)].
+        if at < span.end {
+            let alias = source.word(at, "AS") && source.ident(at + 1).is_some();
+            at += 2;
+            if alias && at < span.end && source.op(at, "(") {
+                at = source.next(at);
+            }
+            if !alias || at != span.end {
+                return Err("what follows the rows of INSERT".to_owned());
+            }
+        }
+        Ok(rows)
+    }
+
+    /// `a = 1, t.b = 2`.
+    pub(super) fn assignments(&mut self, span: &Span) -> Result<Vec<Assignment>, NotUnderstood> {
+        let source = self.source;
+        let mut list = Vec::new();
+        for part in source.split_commas(span) {
+            let found = source.dotted(part.start);
+            let Some((mut parts, at)) = found else {
+                return Err("a list of assignments".to_owned());
+            };
+            let assigns = source.op(at, "=") || source.op(at, ":=");
+            if !assigns || at + 1 >= part.end {
+                return Err("a list of assignments".to_owned());
+            }
+            self.expression(&(at + 1..part.end))?;
+            list.push(Assignment {
+                column: parts.pop().unwrap_or_default(),
+                target: part.start..at,
+                value: at + 1..part.end,
+            });
+        }
+        if list.is_empty() {
+            return Err("a list of assignments".to_owned());
+        }
+        Ok(list)
+    }
+
+    /// LOW_PRIORITY and the like behind the verb: the token behind them, and whether IGNORE is one.
+    fn modifiers(&self, mut at: usize) -> (usize, bool) {
+        let mut ignore = false;
+        let words = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"];
+        while self.source.is_hint(at) || self.source.any_word(at, &words) {
+            ignore |= self.source.word(at, "IGNORE");
+            at += 1;
+        }
+        (at, ignore)
+    }
+
+    /// From UPDATE on.
+    pub(super) fn update(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        let (start, ignore) = self.modifiers(1);
+        let end = source.len();
+        let set = self.table_list(start, end, None)?;
+        if !source.word(set, "SET") {
+            return Err("UPDATE without SET".to_owned());
+        }
+        let single = self.single_factor(start, set);
+        let stop = source.find(&(set + 1..end), |i| source.any_word(i, &CHANGE_CLAUSES));
+        let assignments = self.assignments(&(set + 1..stop))?;
+        let mut change = self.change_clauses(stop)?;
+        change.ignore = ignore;
+        change.assignments = assignments;
+        change.set = set + 1..stop;
+        Ok(if single { Shape::Update(Box::new(change)) } else { Shape::MultiTable("UPDATE") })
+    }
+
+    /// From DELETE on.
+    pub(super) fn delete(&mut self) -> Result<Shape, NotUnderstood> {
+        let source = self.source;
+        let end = source.len();
+        let (at, ignore) = self.modifiers(1);
+        if !source.word(at, "FROM") {
+            // DELETE a, b FROM tables: the targets are names out of the table list.
+            let from = source.find(&(at..end), |i| source.word(i, "FROM"));
+            let after = self.table_list((from + 1).min(end), end, None)?;
+            self.change_clauses(after)?;
+            return Ok(Shape::MultiTable("DELETE"));
+        }
+        let using = source.find(&(at..end), |i| {
+            source.word(i, "USING") && !source.op(i + 1, "(") || source.any_word(i, &CHANGE_CLAUSES)
+        });
+        if source.word(using, "USING") {
+            let after = self.table_list(using + 1, end, None)?;
+            self.change_clauses(after)?;
+            return Ok(Shape::MultiTable("DELETE"));
+        }
+        let after = self.table_list(at + 1, end, None)?;
+        if !self.single_factor(at + 1, after) {
+            return Err("DELETE from a list of tables".to_owned());
+        }
+        let mut change = self.change_clauses(after)?;
+        change.ignore = ignore;
+        Ok(Shape::Delete(Box::new(change)))
+    }
+
+    /// Whether these tokens are one plain table reference, without index hints.
+    fn single_factor(&self, start: usize, end: usize) -> bool {
+        self.last_table().is_some_and(|table| table.factor == (start..end))
+    }
+
+    fn change_clauses(&mut self, start: usize) -> Result<Change, NotUnderstood> {
+        let source = self.source;
+        let end = source.len();
+        let mut change = Change {
+            ignore: false,
+            assignments: Vec::new(),
+            set: start..start,
+            filter: None,
+            order: None,
+            limit: None,
+            where_place: start,
+            returning: false,
+        };
+        let mut at = start;
+        while at < end {
+            let body = match () {
+                () if source.words(at, &["ORDER", "BY"]) => at + 2,
+                () if source.any_word(at, &["WHERE", "LIMIT", "RETURNING"]) => at + 1,
+                () => return Err(format!("`{}`", String::from_utf8_lossy(source.bytes(at)))),
+            };
+            let stop = source.find(&(body..end), |i| source.any_word(i, &CHANGE_CLAUSES));
+            self.expression(&(body..stop))?;
+            let slot = match () {
+                () if source.word(at, "WHERE") => &mut change.filter,
+                () if source.word(at, "ORDER") => &mut change.order,
+                () if source.word(at, "LIMIT") => &mut change.limit,
+                () => {
+                    change.returning = true;
+                    at = stop;
+                    continue;
+                }
+            };
+            if slot.is_some() || body == stop {
+                return Err(format!("`{}`", String::from_utf8_lossy(source.bytes(at))));
+            }
+            *slot = Some(body..stop);
+            at = stop;
+        }
+        Ok(change)
+    }
+}

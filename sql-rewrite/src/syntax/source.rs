@@ -1,0 +1,155 @@
+//! A statement's tokens with the questions that the readers ask of them.
+
+use crate::lex::{Token, TokenKind, ident_text};
+
+/// A half-open range of token indices.
+pub(crate) type Span = std::ops::Range<usize>;
+
+/// The tokens of one statement over its text, with matching parentheses known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    text: &'a [u8],
+    tokens: &'a [Token],
+    partner: &'a [usize],
+}
+
+/// For every `(` the index of its `)`, for every other token its own index. `None` if unbalanced.
+pub(crate) fn match_parentheses(text: &[u8], tokens: &[Token]) -> Option<Vec<usize>> {
+    let mut partner: Vec<usize> = (0..tokens.len()).collect();
+    let mut open = Vec::new();
+    for (i, token) in tokens.iter().enumerate() {
+        match (token.kind, &text[token.start..token.end]) {
+            (TokenKind::Operator, b"(") => open.push(i),
+            (TokenKind::Operator, b")") => partner[open.pop()?] = i,
+            _ => {}
+        }
+    }
+    open.is_empty().then_some(partner)
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(text: &'a [u8], tokens: &'a [Token], partner: &'a [usize]) -> Self {
+        Self { text, tokens, partner }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub(crate) fn tokens(&self) -> &'a [Token] {
+        self.tokens
+    }
+
+    pub(crate) fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    pub(crate) fn kind(&self, i: usize) -> Option<TokenKind> {
+        self.tokens.get(i).map(|token| token.kind)
+    }
+
+    /// The bytes of one token.
+    pub(crate) fn bytes(&self, i: usize) -> &'a [u8] {
+        self.tokens.get(i).map_or(&[], |token| &self.text[token.start..token.end])
+    }
+
+    /// The byte range that these tokens span; an empty range lies before the token at its start.
+    pub(crate) fn byte_range(&self, span: &Span) -> std::ops::Range<usize> {
+        let start = self.tokens.get(span.start).map_or(self.text.len(), |token| token.start);
+        if span.is_empty() {
+            return start..start;
+        }
+        start..self.tokens[span.end - 1].end
+    }
+
+    /// Whether token `i` is this operator or punctuation.
+    pub(crate) fn op(&self, i: usize, op: &str) -> bool {
+        self.kind(i) == Some(TokenKind::Operator) && self.bytes(i) == op.as_bytes()
+    }
+
+    /// Whether token `i` is an optimizer hint.
+    pub(crate) fn is_hint(&self, i: usize) -> bool {
+        self.kind(i) == Some(TokenKind::Hint)
+    }
+
+    /// Whether token `i` is this unquoted word, as a keyword: not behind a dot.
+    pub(crate) fn word(&self, i: usize, word: &str) -> bool {
+        self.kind(i) == Some(TokenKind::Ident)
+            && self.bytes(i).eq_ignore_ascii_case(word.as_bytes())
+            && !(i > 0 && self.op(i - 1, "."))
+    }
+
+    /// Whether token `i` is one of these words.
+    pub(crate) fn any_word(&self, i: usize, words: &[&str]) -> bool {
+        words.iter().any(|word| self.word(i, word))
+    }
+
+    /// Whether these words stand at `i` one after the other.
+    pub(crate) fn words(&self, i: usize, words: &[&str]) -> bool {
+        words.iter().zip(i..).all(|(word, at)| self.word(at, word))
+    }
+
+    /// The `)` of the `(` at `i`.
+    pub(crate) fn close(&self, i: usize) -> usize {
+        self.partner[i]
+    }
+
+    /// The token after `i`, or after the whole parenthesis if one opens at `i`.
+    pub(crate) fn next(&self, i: usize) -> usize {
+        self.partner.get(i).map_or(i + 1, |partner| partner + 1)
+    }
+
+    /// The name that token `i` spells if it can be an identifier, quoted or not.
+    pub(crate) fn ident(&self, i: usize) -> Option<String> {
+        let token = self.tokens.get(i)?;
+        let name = match token.kind {
+            TokenKind::Ident | TokenKind::QuotedIdent => ident_text(self.text, token),
+            _ => return None,
+        };
+        String::from_utf8(name.into_owned()).ok()
+    }
+
+    /// `a`, `a.b` or `a.b.c` from token `i` on: the parts and the token behind them.
+    pub(crate) fn dotted(&self, i: usize) -> Option<(Vec<String>, usize)> {
+        let mut parts = vec![self.ident(i)?];
+        let mut at = i + 1;
+        while parts.len() < 4 && self.op(at, ".") {
+            match self.ident(at + 1) {
+                Some(part) => parts.push(part),
+                None => break,
+            }
+            at += 2;
+        }
+        Some((parts, at))
+    }
+
+    /// Splits a span at the commas of its own level.
+    pub(crate) fn split_commas(&self, span: &Span) -> Vec<Span> {
+        if span.is_empty() {
+            return Vec::new();
+        }
+        let mut parts = Vec::new();
+        let (mut start, mut at) = (span.start, span.start);
+        while at < span.end {
+            if self.op(at, ",") {
+                parts.push(start..at);
+                start = at + 1;
+            }
+            at = self.next(at);
+        }
+        parts.push(start..span.end);
+        parts
+    }
+
+    /// The first token at this level for which `found` holds, or the span's end.
+    pub(crate) fn find(&self, span: &Span, found: impl Fn(usize) -> bool) -> usize {
+        let mut at = span.start;
+        while at < span.end {
+            if found(at) {
+                return at;
+            }
+            at = self.next(at);
+        }
+        span.end
+    }
+}

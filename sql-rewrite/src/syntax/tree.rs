@@ -1,0 +1,181 @@
+//! What the reader finds in a statement: clauses as token ranges, table references by position.
+//!
+//! Expressions stay opaque: the server judges them. Only what planning needs has a name here.
+
+use super::source::Span;
+
+/// A table named where a table stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableRef {
+    /// `db` of `db.t`.
+    pub(crate) schema: Option<String>,
+    /// The table.
+    pub(crate) name: String,
+    /// The tokens of the name, with the schema.
+    pub(crate) tokens: Span,
+    /// `AS x`, `x`.
+    pub(crate) alias: Option<String>,
+    /// From the name to the end of the factor: alias, `PARTITION (…)`, index hints.
+    pub(crate) factor: Span,
+    /// Something but an alias follows the name: `PARTITION (…)`, `FOR SYSTEM_TIME`.
+    pub(crate) qualified: bool,
+    /// Index hints (`FORCE INDEX (…)`), behind the alias.
+    pub(crate) index_hints: Span,
+    /// Index into [`Parsed::blocks`] of the SELECT that it belongs to.
+    pub(crate) block: Option<usize>,
+}
+
+/// One `SELECT`, with the tail (`ORDER BY` …) that stands at its level.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// From SELECT to its end.
+    pub(crate) span: Span,
+    /// `DISTINCT`, `SQL_CALC_FOUND_ROWS` and so on.
+    pub(crate) options: Span,
+    /// The select list.
+    pub(crate) items: Span,
+    /// The table list, without FROM.
+    pub(crate) from: Span,
+    /// Behind WHERE.
+    pub(crate) filter: Option<Span>,
+    /// Behind GROUP BY.
+    pub(crate) group: Option<Span>,
+    /// Behind HAVING.
+    pub(crate) having: Option<Span>,
+    /// Behind ORDER BY.
+    pub(crate) order: Option<Span>,
+    /// Behind LIMIT.
+    pub(crate) limit: Option<Span>,
+    /// `FOR UPDATE …`, `LOCK IN SHARE MODE …`.
+    pub(crate) lock: Option<Span>,
+    /// `INTO @x`, `INTO OUTFILE …`.
+    pub(crate) into: Option<Span>,
+    /// `UNION` and the like stand beside it.
+    pub(crate) combined: bool,
+    /// `NATURAL` or `USING`: an unqualified column may be another table's.
+    pub(crate) merges_columns: bool,
+    /// More than one table factor.
+    pub(crate) joined: bool,
+}
+
+/// `col = expr` of UPDATE, INSERT … SET and ON DUPLICATE KEY UPDATE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// The column, without its qualification.
+    pub(crate) column: String,
+    /// Its tokens, with the qualification.
+    pub(crate) target: Span,
+    /// The tokens behind `=`.
+    pub(crate) value: Span,
+}
+
+/// A single-table INSERT or REPLACE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Insert {
+    /// REPLACE.
+    pub(crate) replace: bool,
+    /// IGNORE.
+    pub(crate) ignore: bool,
+    /// The column list, if there is one, with the inside of its parentheses.
+    pub(crate) columns: Option<(Vec<String>, Span)>,
+    /// Where the rows come from.
+    pub(crate) source: InsertSource,
+    /// Behind ON DUPLICATE KEY UPDATE.
+    pub(crate) on_duplicate: Option<Vec<Assignment>>,
+    /// MariaDB's RETURNING.
+    pub(crate) returning: bool,
+}
+
+/// The rows of an INSERT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InsertSource {
+    /// `VALUES (…), (…)`.
+    Rows(Vec<Row>),
+    /// `SET a = 1`; the span of the list.
+    Set(Vec<Assignment>, Span),
+    /// `SELECT`, `TABLE`, `WITH`.
+    Query,
+}
+
+/// One row of VALUES.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// With its parentheses and `ROW`.
+    pub(crate) span: Span,
+    /// The opening parenthesis.
+    pub(crate) open: usize,
+    /// The values.
+    pub(crate) values: Vec<Span>,
+}
+
+/// A single-table UPDATE or DELETE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// IGNORE.
+    pub(crate) ignore: bool,
+    /// The assignments; empty for DELETE.
+    pub(crate) assignments: Vec<Assignment>,
+    /// The span of the assignments.
+    pub(crate) set: Span,
+    /// Behind WHERE.
+    pub(crate) filter: Option<Span>,
+    /// Behind ORDER BY.
+    pub(crate) order: Option<Span>,
+    /// Behind LIMIT.
+    pub(crate) limit: Option<Span>,
+    /// Token where a WHERE would be put if there is none.
+    pub(crate) where_place: usize,
+    /// MariaDB's RETURNING.
+    pub(crate) returning: bool,
+}
+
+/// What kind of statement it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// SELECT, TABLE, VALUES, WITH … SELECT.
+    Query,
+    /// INSERT, REPLACE; the target is the first table reference.
+    Insert(Box<Insert>),
+    /// UPDATE of one table, the first reference.
+    Update(Box<Change>),
+    /// DELETE from one table, the first reference.
+    Delete(Box<Change>),
+    /// UPDATE or DELETE of several tables.
+    MultiTable(&'static str),
+    /// Shows, describes or explains, and runs nothing.
+    Shows,
+    /// LOCK TABLES; whether each is locked READ only.
+    LockTables {
+        /// None of them WRITE.
+        read_only: bool,
+    },
+    /// DDL that names its tables in [`Parsed::tables`], with its verb: `ALTER TABLE`.
+    Ddl(&'static str),
+    /// CREATE TEMPORARY TABLE.
+    TemporaryTable,
+    /// `PREPARE s FROM …`.
+    TextPrepare,
+    /// LOAD DATA, LOAD XML.
+    Load,
+    /// HANDLER.
+    Handler,
+    /// SET, DO: expressions, which may hold subqueries.
+    Expressions(&'static str),
+    /// It concerns the server or accounts, not the contents of a table: CREATE USER, ANALYZE TABLE.
+    Harmless,
+    /// Not understood, and which part.
+    Unknown(String),
+}
+
+/// A statement as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parsed {
+    /// Its kind.
+    pub(crate) shape: Shape,
+    /// Every table reference, in the order of the text.
+    pub(crate) tables: Vec<TableRef>,
+    /// Every SELECT.
+    pub(crate) blocks: Vec<Block>,
+    /// Names of common table expressions.
+    pub(crate) ctes: Vec<String>,
+}

@@ -1,0 +1,144 @@
+//! Tables and sessions for the planner's tests.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use sql_rewrite::{Charset, Facts, Server, SqlMode, TableView};
+use topology::{Column, ColumnKind, Generated, Phase, ShardedTable, TableId, TableSchema, UniqueKey};
+
+pub const PHASES: [Phase; 4] = [Phase::Legacy, Phase::DualWrite, Phase::ShardRead, Phase::Shards];
+
+/// A column from its declaration: `id bigint unsigned auto_increment`.
+fn column(declared: &str) -> Column {
+    let mut words = declared.split(' ');
+    let name = words.next().unwrap_or_default().to_owned();
+    let rest: Vec<&str> = words.collect();
+    let flags = ["auto_increment", "null", "invisible", "virtual"];
+    let column_type = rest.iter().filter(|w| !flags.contains(w)).copied().collect::<Vec<_>>().join(" ");
+    let base = column_type.split(['(', ' ']).next().unwrap_or_default();
+    let kind = match base {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
+            ColumnKind::Integer { unsigned: column_type.contains("unsigned") }
+        }
+        "enum" => ColumnKind::Enum,
+        "set" => ColumnKind::Set,
+        "varchar" | "char" | "text" => ColumnKind::Text,
+        "varbinary" | "binary" | "blob" => ColumnKind::Binary,
+        "datetime" | "date" => ColumnKind::Temporal,
+        "timestamp" => ColumnKind::Timestamp,
+        "json" => ColumnKind::Json,
+        _ => ColumnKind::Other,
+    };
+    let has = |flag: &str| rest.contains(&flag);
+    Column {
+        name,
+        kind,
+        nullable: has("null"),
+        auto_increment: has("auto_increment"),
+        generated: if has("virtual") { Generated::Virtual } else { Generated::No },
+        invisible: has("invisible"),
+        zerofill: column_type.contains("zerofill"),
+        collation: (kind == ColumnKind::Text).then(|| "utf8mb4_bin".to_owned()),
+        column_type,
+    }
+}
+
+pub fn table(
+    id: &str,
+    key: &str,
+    shards: &str,
+    columns: &[&str],
+    primary: &[&str],
+    unique: &[&str],
+) -> TableSchema {
+    TableSchema {
+        table: ShardedTable::new(id, &format!("app.{id}"), key, shards).unwrap(),
+        columns: columns.iter().map(|declared| column(declared)).collect(),
+        primary_key: primary.iter().map(|name| (*name).to_owned()).collect(),
+        unique_keys: unique
+            .iter()
+            .map(|name| UniqueKey { name: (*name).to_owned(), columns: vec![(*name).to_owned()] })
+            .collect(),
+    }
+}
+
+/// The tables of the golden cases.
+pub fn tables() -> Vec<TableSchema> {
+    vec![
+        // The common case: the key is generated and is the shard key.
+        table(
+            "user",
+            "id",
+            "app.user_{0..2}",
+            &[
+                "id bigint auto_increment",
+                "name varchar(50) null",
+                "email varchar(100) null",
+                "age int null",
+                "votes int",
+            ],
+            &["id"],
+            &[],
+        ),
+        // A composite key that contains the shard key.
+        table(
+            "doc",
+            "tenant",
+            "doc_{0..1}.doc",
+            &["tenant int unsigned", "no int unsigned", "title varchar(200) null"],
+            &["tenant", "no"],
+            &[],
+        ),
+        // The shard key is not in the primary key, and there is another unique key.
+        table(
+            "event",
+            "uid",
+            "app.event_{0..1}",
+            &["id bigint auto_increment", "uid bigint", "slug varchar(40)", "at datetime"],
+            &["id"],
+            &["slug"],
+        ),
+        // Types that a UNION does not keep, invisible columns, a string key.
+        table(
+            "item",
+            "owner",
+            "app.item_{0..1}",
+            &[
+                "code varchar(36)",
+                "owner int",
+                "kind enum('b','a')",
+                "flags set('x','y') null",
+                "qty int",
+                "hidden int null invisible",
+                "twice int virtual null",
+            ],
+            &["code"],
+            &[],
+        ),
+    ]
+}
+
+pub fn facts(mariadb: bool) -> Facts {
+    Facts {
+        database: Some("app".to_owned()),
+        sql_mode: SqlMode::default(),
+        charset: Charset::Utf8,
+        server: Server { mariadb, version: if mariadb { 101_119 } else { 90_700 } },
+        lower_case_table_names: false,
+        multi_statements: true,
+        auto_increment_increment: 1,
+    }
+}
+
+/// All tables in one phase.
+pub fn view(schemas: &[TableSchema], phase: Phase) -> impl Fn(&TableId) -> Option<TableView> {
+    let schemas: Vec<Arc<TableSchema>> = schemas.iter().cloned().map(Arc::new).collect();
+    move |id| {
+        let schema = schemas.iter().find(|schema| schema.table.id() == id)?;
+        Some(TableView { phase, schema: Arc::clone(schema) })
+    }
+}
+
+pub fn planner(schemas: &[TableSchema]) -> sql_rewrite::Planner {
+    sql_rewrite::Planner::new(schemas.iter().map(|schema| Arc::new(schema.table.clone())).collect())
+}

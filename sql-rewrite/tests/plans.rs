@@ -1,0 +1,146 @@
+//! Golden plans: statement × phase -> plan, as data in `testdata/plans`. `UPDATE_GOLDEN=1` rewrites
+//! the files; read the difference.
+//!
+//! A case is `@@ options`, the statement, and below `----` what each phase makes of it. Options,
+//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `rows 0,5 ; 1,6` (what the key SELECT answers,
+//! where the example that is shown otherwise is not enough). Settings that are pinned in front of
+//! Shunt's own statements are shown as `/*own*/` and `/*keys*/`; `pins.txt` shows them.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use sql_rewrite::{Learnt, Value, explain};
+use topology::Phase;
+
+struct Case {
+    options: String,
+    sql: String,
+}
+
+fn cases(text: &str) -> (String, Vec<Case>) {
+    let mut parts = text.split("@@");
+    let head = parts.next().unwrap_or_default().to_owned();
+    let cases = parts
+        .map(|part| {
+            let (options, rest) = part.split_once('\n').unwrap_or((part, ""));
+            let sql = rest.split("\n----").next().unwrap_or_default().trim_end().to_owned();
+            Case { options: options.trim().to_owned(), sql }
+        })
+        .collect();
+    (head, cases)
+}
+
+fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
+    options.split('|').map(str::trim).find_map(|option| {
+        let rest = option.strip_prefix(name)?;
+        (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim())
+    })
+}
+
+fn value(text: &str) -> Value {
+    match text {
+        "NULL" => Value::Null,
+        "LONG" => Value::LongData,
+        _ => match (text.parse(), text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''))) {
+            (Ok(number), _) => Value::Int(number),
+            (_, Some(inner)) => Value::Text(inner.as_bytes().to_vec()),
+            _ => Value::Double(text.parse().unwrap()),
+        },
+    }
+}
+
+fn rows(text: &str) -> Learnt {
+    let cell = |cell: &str| (cell != "NULL").then(|| cell.as_bytes().to_vec());
+    let rows = text.split(';').map(str::trim).filter(|row| !row.is_empty());
+    Learnt::Keys(rows.map(|row| row.split(',').map(str::trim).map(cell).collect()).collect())
+}
+
+fn planned(case: &Case, keep_pins: bool) -> String {
+    let schemas = common::tables();
+    let planner = common::planner(&schemas);
+    let facts = common::facts(option(&case.options, "mariadb").is_some());
+    let params: Option<Vec<Value>> =
+        option(&case.options, "params").map(|list| list.split(',').map(|item| value(item.trim())).collect());
+    let learnt = option(&case.options, "rows").map(rows);
+    let mut shown: Vec<(String, String)> = Vec::new();
+    for phase in common::PHASES {
+        let mut text = String::new();
+        for statement in planner.read(case.sql.as_bytes(), &facts) {
+            let plan = planner.plan(&statement, &facts, params.as_deref(), &common::view(&schemas, phase));
+            let learnt = learnt.as_ref().filter(|learnt| fits(&plan, learnt, phase));
+            text += &explain(&plan, learnt);
+        }
+        let text = short(&text, phase, keep_pins);
+        match shown.last_mut() {
+            Some((phases, last)) if *last == text => *phases += &format!(" {}", phase.flag()),
+            _ => shown.push((phase.flag().to_owned(), text)),
+        }
+    }
+    shown.into_iter().fold(String::new(), |mut out, (phases, text)| {
+        let _ = write!(out, "{phases}: {text}");
+        out
+    })
+}
+
+/// `rows` are those of 0011, where the first cell is the shard; without it they are those of the
+/// dual phases.
+fn fits(plan: &sql_rewrite::Plan, _: &Learnt, phase: Phase) -> bool {
+    let needs_keys = matches!(plan, sql_rewrite::Plan::Write(write)
+        if matches!(write.needs, sql_rewrite::Needs::Keys { .. }));
+    needs_keys && phase == Phase::Shards
+}
+
+fn short(text: &str, phase: Phase, keep_pins: bool) -> String {
+    let text = text.replace(&format!(" in phase {}", phase.flag()), "");
+    if keep_pins {
+        return text;
+    }
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut line = line.to_owned();
+        for (begin, end, name) in [
+            ("/*+ SET_VAR(sql_mode=", "*/", "/*own*/"),
+            ("/*+ SET_VAR(sql_big_selects=1) */", "*/", "/*keys*/"),
+            ("SET STATEMENT sql_mode=", " FOR", "/*own*/"),
+            ("SET STATEMENT sql_big_selects=1 FOR", " FOR", "/*keys*/"),
+        ] {
+            while let Some(at) = line.find(begin) {
+                let stop = line[at..].find(end).map_or(line.len(), |stop| at + stop + end.len());
+                line.replace_range(at..stop, name);
+            }
+        }
+        out += &line;
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn golden_plans() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/plans");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let keep_pins = path.ends_with("pins.txt");
+        let (mut made, cases) = cases(&text);
+        for case in &cases {
+            seen += 1;
+            let _ = write!(made, "@@ {}\n{}\n----\n{}\n", case.options, case.sql, planned(case, keep_pins));
+        }
+        let made = format!("{}\n", made.trim_end());
+        if update {
+            std::fs::write(&path, &made).unwrap();
+        } else if made != text {
+            let differs = made.lines().zip(text.lines()).find(|(a, b)| a != b);
+            wrong.push(format!("{}: made and golden differ first in {differs:?}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the files", wrong.join("\n"));
+    assert!(seen > 30, "only {seen} cases");
+}
