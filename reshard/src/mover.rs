@@ -318,7 +318,7 @@ impl Work for Mover {
     }
 
     async fn forget_log(&self, conn: &mut HomeConn, _epoch: Epoch) -> Result<(), WorkError> {
-        let sql = format!("TRUNCATE TABLE {}", self.inner.table.dirty_log());
-        Ok(conn.run("dropping the reverse sync's log", sql).await?)
+        reverse::forget(conn, &self.inner.table).await?;
+        Ok(())
     }
 }

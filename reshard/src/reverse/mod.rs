@@ -10,9 +10,11 @@
 
 mod applier;
 mod batch;
+mod forget;
 mod park;
 
 pub use applier::{Applier, Drained, ReverseError, backlog};
+pub use forget::forget;
 pub use park::{PARKED_DDL, Parked, parked};
 
 pub(crate) use batch::{insert_sql, mark_dirty};
