@@ -2,10 +2,17 @@
 //!
 //! A statement that is sent as text in the place of an EXECUTE carries its parameters as literals. They have
 //! the value of the bound parameter, and its type as far as SQL can say it; what cannot be said is `None`, and
-//! the statement is refused. Measured on MySQL 9.7 and MariaDB 10.11 (`tests/tests/lexer_facts.rs`):
-//! equal are comparisons with, and assignments to, columns of every type. Left over are the *type of a result
-//! column* that shows a parameter (INT for BIGINT, VARCHAR for TEXT), and on MySQL the number of decimals of
-//! a DECIMAL parameter that is itself divided (MySQL binds it as DECIMAL(65,30)).
+//! the statement is refused.
+//!
+//! Measured on MySQL 9.7 and MariaDB 10.11 (`tests/tests/lexer_facts.rs`): on MariaDB every assignment to and
+//! comparison with a column does the same either way. MySQL types a parameter by its context, and so differs
+//! - where a column of a temporal type is compared with anything but a well-formed date or time;
+//! - where a DATETIME with a fraction is assigned to a string column (the parameter loses the fraction);
+//! - for an empty string as a number in strict mode (an error only as a parameter), and for an unsigned
+//!   integer above `i64::MAX` assigned to a TIME column.
+//!
+//! On both, the *type of a result column* that shows a parameter differs (INT for BIGINT, VARCHAR for TEXT),
+//! and on MySQL the decimals of a DECIMAL parameter that is itself divided (it is bound as DECIMAL(65,30)).
 
 use std::fmt::Write as _;
 
@@ -30,8 +37,8 @@ pub fn literal(value: &Value, facts: &Facts) -> Option<Vec<u8>> {
         Value::Text(bytes) => return quoted(bytes, facts),
         Value::Blob(bytes) => blob(bytes),
         Value::Date(text) => date(text).then(|| format!("DATE'{text}'"))?,
-        Value::DateTime(text) => date_time(text, facts)?,
-        Value::Time(text) => time(text, facts)?,
+        Value::DateTime(text) => date_time(text)?,
+        Value::Time(text) => time(text)?,
         Value::LongData => return None,
     };
     Some(text.into_bytes())
@@ -147,16 +154,16 @@ fn date(text: &str) -> bool {
     number(year, 4) && number(month, 2) && number(day, 2)
 }
 
-fn date_time(text: &str, facts: &Facts) -> Option<String> {
+fn date_time(text: &str) -> Option<String> {
     let (day, clock) = text.split_once(' ')?;
     let (hours, _) = clock.split_once(':')?;
     let fits = date(day) && hours.len() == 2 && is_clock(clock);
-    fits.then(|| format!("TIMESTAMP'{}'", with_fraction(text, facts)))
+    fits.then(|| format!("TIMESTAMP'{text}'"))
 }
 
-fn time(text: &str, facts: &Facts) -> Option<String> {
+fn time(text: &str) -> Option<String> {
     let clock = text.strip_prefix('-').unwrap_or(text);
-    is_clock(clock).then(|| format!("TIME'{}'", with_fraction(text, facts)))
+    is_clock(clock).then(|| format!("TIME'{text}'"))
 }
 
 /// `HH:MM:SS` or `HHH:MM:SS`, with up to six decimals.
@@ -170,21 +177,12 @@ fn is_clock(text: &str) -> bool {
         && fraction.len() <= 6
 }
 
-/// MySQL binds every time with six decimals; MariaDB with those that were sent.
-fn with_fraction(text: &str, facts: &Facts) -> String {
-    if facts.server.mariadb {
-        return text.to_owned();
-    }
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    format!("{whole}.{fraction:0<6}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::SqlMode;
     use crate::lex::{lex, string_value};
-    use crate::testing::{mariadb, mysql};
+    use crate::testing::mysql;
 
     fn check(value: Value, expected: Option<&str>) {
         let text = literal(&value, &mysql()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -212,15 +210,10 @@ mod tests {
     fn times_and_bytes() {
         check(Value::Date("2024-01-31".to_owned()), Some("DATE'2024-01-31'"));
         check(Value::Date("2024-00-31".to_owned()), None);
-        check(
-            Value::DateTime("2024-01-31 10:00:00".to_owned()),
-            Some("TIMESTAMP'2024-01-31 10:00:00.000000'"),
-        );
+        check(Value::DateTime("2024-01-31 10:00:00".to_owned()), Some("TIMESTAMP'2024-01-31 10:00:00'"));
         check(Value::DateTime("0000-00-00 00:00:00".to_owned()), None);
-        check(Value::Time("-838:59:59.5".to_owned()), Some("TIME'-838:59:59.500000'"));
+        check(Value::Time("-838:59:59.5".to_owned()), Some("TIME'-838:59:59.5'"));
         check(Value::Time("x'".to_owned()), None);
-        let time = literal(&Value::Time("10:00:00".to_owned()), &mariadb());
-        assert_eq!(time, Some(b"TIME'10:00:00'".to_vec()));
         check(Value::Blob(vec![0, 0xFF]), Some("_binary x'00FF'"));
         check(Value::Text(b"it's \\ \0".to_vec()), Some("'it''s \\\\ \0'"));
         check(Value::Text(vec![0xFF]), None);
