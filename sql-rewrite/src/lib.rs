@@ -1,7 +1,7 @@
 //! The planner: SQL bytes + session facts + topology + phase -> [`Plan`]. Pure: no I/O, no clock.
 //!
-//! A statement goes from left to right: [`Planner::mentions`] (prefilter) → [`lex`] → [`parse`] →
-//! cross-check → [`plan`]. The client's own bytes are spliced, never printed from a syntax tree.
+//! A statement goes from left to right: [`Planner::mentions`] (prefilter) → [`lex`] → parse →
+//! cross-check → plan. The client's own bytes are spliced, never printed from a syntax tree.
 
 mod crosscheck;
 mod cursor;
