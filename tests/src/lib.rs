@@ -11,6 +11,7 @@
 //! | [`scan`] | both sides of a migration in one snapshot |
 //! | [`shunt`] | a sidecar process: its configuration, start, stop, kill |
 //! | [`walk`] | the flag, set in Redis, and the phases that follow |
+//! | [`same`] | the differential oracle: a statement directly and through Shunt, compared |
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
 pub mod app;
@@ -20,6 +21,7 @@ pub mod home;
 pub mod judge;
 pub mod load;
 pub mod rig;
+pub mod same;
 pub mod scan;
 pub mod servers;
 pub mod shunt;

@@ -1,0 +1,128 @@
+//! The differential oracle, tried alone and then on Shunt.
+//!
+//! Alone: both ways lead to the server itself, so that nothing may differ; then the real table is doctored, and
+//! each kind of difference must be found.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use mysql_async::prelude::Queryable;
+use tests::{
+    Outcome,
+    home::Home,
+    same::{
+        Finding, Protocol, Same,
+        case::{Case, parse},
+    },
+    servers::{self, Kind},
+};
+use topology::ShardedTable;
+
+// The same length, so that nothing differs by it.
+const REAL: &str = "shopdb";
+const TWIN: &str = "twindb";
+
+fn cases(kind: Kind) -> Vec<Case> {
+    let mut all = Vec::new();
+    let dir = servers::checkout().join("tests/cases");
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        all.extend(parse(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display())));
+    }
+    let only = std::env::var("SHUNT_TEST_CASE").unwrap_or_default();
+    all.retain(|case| case.only.is_none_or(|only| only == kind) && case.name.contains(&only));
+    all
+}
+
+fn table() -> ShardedTable {
+    ShardedTable::new("user", &format!("{REAL}.user"), "id", &format!("{REAL}.user_{{0..9}}")).unwrap()
+}
+
+async fn all(same: &mut Same, kind: Kind) -> Outcome<Vec<Finding>> {
+    let mut found = Vec::new();
+    for case in cases(kind) {
+        for protocol in [Protocol::Text, Protocol::Prepared] {
+            found.extend(same.run(&case, protocol).await?);
+        }
+    }
+    Ok(found)
+}
+
+fn told(found: &[Finding]) -> String {
+    found.iter().map(|finding| format!("\n{finding}")).collect()
+}
+
+async fn alone(kind: Kind) -> Outcome {
+    let mut home = Home::claim(kind).await?;
+    Same::prepare(&mut home, &table(), REAL, TWIN).await?;
+    let mut same = Same::new(&home, table(), REAL, TWIN, None).await?;
+    let found = all(&mut same, kind).await?;
+    assert!(found.is_empty(), "without Shunt: {}", told(&found));
+    mutants(&mut home, &mut same).await
+}
+
+/// A real table that is not quite the twin: each is found by the statement beside it.
+async fn mutants(home: &mut Home, same: &mut Same) -> Outcome {
+    let mutants = [
+        // A row that is missing, a value that differs.
+        ("DELETE FROM seed_user WHERE id = 5", "SELECT id FROM user WHERE id < 9"),
+        ("UPDATE seed_user SET name = 'x' WHERE id = 5", "SELECT id, name FROM user WHERE id = 5"),
+        // A write that touches another row although its answer is the same.
+        ("UPDATE seed_user SET ratio = 9 WHERE id = 5", "UPDATE user SET name = 'y' WHERE id = 6"),
+        // Metadata only.
+        (
+            "ALTER TABLE user MODIFY active TINYINT(2) NOT NULL DEFAULT 1",
+            "SELECT active FROM user WHERE id = 1",
+        ),
+        (
+            "ALTER TABLE user MODIFY name VARCHAR(41) NOT NULL DEFAULT 'anon'",
+            "SELECT name FROM user WHERE id = 1",
+        ),
+        (
+            "ALTER TABLE user MODIFY email VARCHAR(80) NOT NULL DEFAULT ''",
+            "SELECT email FROM user WHERE id = 1",
+        ),
+        ("ALTER TABLE user DROP KEY age", "SELECT age FROM user WHERE id = 1"),
+        // Info, affected rows, warnings, errors, ids.
+        (
+            "UPDATE seed_user SET name = 'name3' WHERE id = 5",
+            "UPDATE user SET name = 'name3' WHERE id IN (5, 6)",
+        ),
+        (
+            "ALTER TABLE user MODIFY age SMALLINT UNSIGNED NULL",
+            "UPDATE IGNORE user SET age = 300 WHERE id = 5",
+        ),
+        ("ALTER TABLE user MODIFY age SMALLINT UNSIGNED NULL", "UPDATE user SET age = 300 WHERE id = 5"),
+        ("ALTER TABLE user MODIFY id BIGINT NOT NULL", "INSERT INTO user (id, name) VALUES (NULL, 'x')"),
+        // Order.
+        ("UPDATE seed_user SET score = 1000 WHERE id = 5", "SELECT id FROM user ORDER BY score, id LIMIT 5"),
+    ];
+    let root = home.root();
+    root.query_drop(format!("USE {REAL}")).await?;
+    root.query_drop("CREATE TABLE saved AS SELECT * FROM seed_user").await?;
+    for (mutant, statement) in mutants {
+        home.root().query_drop("SET sql_mode = ''").await?;
+        home.root().query_drop(mutant).await?;
+        let found = same.same(statement).await;
+        assert!(found.as_ref().map_or(true, |found| !found.is_empty()), "not found: {mutant}; {statement}");
+        let root = home.root();
+        root.query_drop("DROP TABLE user").await?;
+        root.query_drop(tests::same::TABLES[0]).await?;
+        root.query_drop("DELETE FROM seed_user").await?;
+        root.query_drop("INSERT INTO seed_user SELECT * FROM saved").await?;
+    }
+    let found = same.same("SELECT * FROM user").await?;
+    assert!(found.is_empty(), "taken back: {}", told(&found));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_differs_without_shunt_and_mutants_are_found_on_mysql() {
+    alone(Kind::MySql).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_without_shunt_and_mutants_are_found_on_mariadb() {
+    alone(Kind::MariaDb).await.unwrap();
+}
