@@ -362,3 +362,84 @@ async fn shards_are_emptied_only_of_what_shunt_wrote() -> Outcome {
     }
     Ok(())
 }
+
+/// A measurement, not a test: the copy against the server's own chunked `INSERT … SELECT` into the same tables, in
+/// the same run. `cargo test --release -p tests --test copy -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "a measurement of a minute, run by hand"]
+async fn speed_against_the_servers_own_insert_select() -> Outcome {
+    let rows = 300_000;
+    for (kind, short) in [(Kind::MySql, "my"), (Kind::MariaDb, "ma")] {
+        let mut rig =
+            Rig::new(kind, &format!("copy_speed_{short}"), USER, "id", 10, Phase::DualWrite).await?;
+        fill(&mut rig, rows).await?;
+        for chunk in [1_000_u32, 10_000] {
+            for i in 0..10 {
+                rig.run(&format!("TRUNCATE @.user_{i}")).await?;
+            }
+            let began = Instant::now();
+            for from in (0..rows).step_by(chunk as usize) {
+                let inserts: Vec<String> = (0..10)
+                    .map(|i| {
+                        format!(
+                            "INSERT INTO @.user_{i} SELECT * FROM @.user WHERE id>{from} AND id<={} AND id%10={i}",
+                            from + chunk
+                        )
+                    })
+                    .collect();
+                rig.run(&format!("START TRANSACTION;{};COMMIT", inserts.join(";"))).await?;
+            }
+            let own = began.elapsed();
+            for i in 0..10 {
+                rig.run(&format!("TRUNCATE @.user_{i}")).await?;
+            }
+            rig.flip(GateState::Open(Phase::DualWrite)).await?;
+            let fixed = Pace { chunk_rows: Some(u64::from(chunk)), ..pace() };
+            let began = Instant::now();
+            copier(&rig, fixed).run(&CancellationToken::new()).await?;
+            let copied = began.elapsed();
+            let speed = |took: Duration| f64::from(rows) / took.as_secs_f64() / 1_000.0;
+            eprintln!(
+                "{kind:?} chunk {chunk}: server's own {:.0}k rows/s, copy {:.0}k rows/s, {:.2} of it",
+                speed(own),
+                speed(copied),
+                own.as_secs_f64() / copied.as_secs_f64()
+            );
+        }
+        for i in 0..10 {
+            rig.run(&format!("TRUNCATE @.user_{i}")).await?;
+        }
+        rig.flip(GateState::Open(Phase::DualWrite)).await?;
+        let began = Instant::now();
+        let copied = copier(&rig, pace()).run(&CancellationToken::new()).await?;
+        let adaptive = f64::from(rows) / began.elapsed().as_secs_f64() / 1_000.0;
+        let report = verify(&rig).await?;
+        eprintln!(
+            "{kind:?} adaptive: {adaptive:.0}k rows/s in {} chunks; verify {:.0}k rows/s a side in {} chunks",
+            copied.chunks,
+            f64::from(rows) / report.seconds / 1_000.0,
+            report.chunks
+        );
+        let hand = hashed_by_hand(&mut rig).await?;
+        eprintln!(
+            "{kind:?} the same checksums by hand: {:.0}k rows/s a side",
+            f64::from(rows) / hand / 1_000.0
+        );
+    }
+    Ok(())
+}
+
+/// Seconds for one checksum statement a table, unchunked.
+async fn hashed_by_hand(rig: &mut Rig) -> Outcome<f64> {
+    let parts: Vec<String> = USER_COLUMNS
+        .split(',')
+        .map(|c| format!("IFNULL(CONCAT(LENGTH(CAST({c} AS BINARY)),':',CAST({c} AS BINARY)),'N')"))
+        .collect();
+    let hash = format!("CAST(CONV(LEFT(SHA2(CONCAT({}),256),16),16,10) AS UNSIGNED)", parts.join(","));
+    let began = Instant::now();
+    rig.run(&format!("SELECT COUNT(*),SUM({hash}) FROM @.user")).await?;
+    for i in 0..10 {
+        rig.run(&format!("SELECT COUNT(*),SUM({hash}) FROM @.user_{i}")).await?;
+    }
+    Ok(began.elapsed().as_secs_f64())
+}
