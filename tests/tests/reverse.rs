@@ -291,3 +291,30 @@ async fn the_gate_of_another_epoch_stops_a_batch_before_it_writes() -> Outcome {
     }
     Ok(())
 }
+
+/// Without it two appliers left a ghost row: one inserts what the other has just found deleted.
+#[tokio::test]
+async fn nothing_is_applied_while_another_holds_the_fence() -> Outcome {
+    for (kind, short) in BOTH {
+        let mut rig = rig(kind, &format!("rev_fence_{short}")).await?;
+        let mut app = Sidecar::new(&rig, kind, 1).await?;
+        app.write("INSERT INTO user_1 (id,email) VALUES (1,'a')", &[1]).await?;
+        let mut other = rig.application(kind).await?;
+        let fence = format!("SELECT 1 FROM shunt.fence WHERE table_id='{}' FOR UPDATE", rig.table.id());
+        other.query_drop(format!("START TRANSACTION;{fence}")).await?;
+        let applier = applier(&rig);
+        let cancel = CancellationToken::new();
+        let task = {
+            let cancel = cancel.clone();
+            tokio::spawn(async move { applier.run(&cancel).await })
+        };
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(rig.number("SELECT COUNT(*) FROM @.user").await?, 0, "{kind:?}");
+        other.query_drop("COMMIT").await?;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(rig.number("SELECT COUNT(*) FROM @.user").await?, 1, "{kind:?}");
+        cancel.cancel();
+        task.await??;
+    }
+    Ok(())
+}

@@ -103,6 +103,13 @@ async fn what_a_careless_hash_takes_for_equal_differs() -> Outcome {
             "(0,1)",
             "UPDATE @.user_0 SET h=2",
         ),
+        // Both sides hold the same rows, one of them in the wrong shard.
+        (
+            "place",
+            "id INT PRIMARY KEY, a INT",
+            "(0,1),(2,2)",
+            "INSERT INTO @.user_1 SELECT * FROM @.user_0 WHERE id=2;DELETE FROM @.user_0 WHERE id=2",
+        ),
         // Two rows exchanged: XOR and plain sums of columns cancel.
         ("swap", "id INT PRIMARY KEY, a INT", "(0,1),(2,2)", "UPDATE @.user_0 SET a=3-a"),
     ];
