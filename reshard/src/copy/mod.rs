@@ -2,7 +2,7 @@
 //!
 //! Only in `DualWrite`, after the gate drained the last 1100 transaction. In primary key order, and for
 //! each chunk in one gated transaction at REPEATABLE READ: lock the legacy range, **make the shards
-//! equal to it**, write the checkpoint, commit ([`chunk`]). Every writer changes legacy first, under
+//! equal to it**, write the checkpoint, commit (`chunk.rs`). Every writer changes legacy first, under
 //! its row locks, so nobody else changes the range on either side meanwhile; and since the result
 //! does not depend on what was in the shards before, a chunk can run again at any time.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Each transaction of the application appends the primary keys it touched to the dirty log
 //! (`shunt.dirty_<id>`) as its own work. The [`Applier`] takes batches of keys from it and makes legacy equal to the
-//! shards for them, all the time in `0011`, so that going back is a matter of milliseconds ([`batch`]).
+//! shards for them, all the time in `0011`, so that going back is a matter of milliseconds (`batch.rs`).
 //!
 //! Keys whose unique values collide with another shard's row (uniqueness across shards is lost in 0011) are
 //! parked: their rows are taken out of legacy, they are tried again now and then, and until they fit the table

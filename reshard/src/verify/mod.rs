@@ -3,8 +3,8 @@
 //! Both sides change in one transaction, so in one read view they are equal or have diverged: writers
 //! cause no false positive. Each chunk is one gated, read-only transaction at REPEATABLE READ: the gate,
 //! then *one* statement over all tables that compares row count, an order-independent sum of row hashes
-//! ([`crate::image`]) and placement (the shard that the key names). Only where these differ are rows listed,
-//! in the same snapshot, down to column and values ([`narrow`]).
+//! (`image.rs`) and placement (the shard that the key names). Only where these differ are rows listed,
+//! in the same snapshot, down to column and values (`narrow.rs`).
 //!
 //! In `Shards` legacy follows by the reverse sync: there, keys that are in the dirty log (or parked) of the same
 //! snapshot may differ and are counted as pending.
