@@ -111,7 +111,13 @@ impl<'a> Context<'a> {
             let Some(bytes) = form else {
                 return self.refuse(refusal::UNKNOWN_PARAMETER, "a parameter has no literal form");
             };
-            edits.replace(self.source.byte_range(&(i..i + 1)), bytes);
+            let range = self.source.byte_range(&(i..i + 1));
+            // `LIMIT?` must not become the name `LIMIT5`.
+            let touches = i > 0
+                && self.source.kind(i - 1) == Some(TokenKind::Ident)
+                && self.source.byte_range(&(i - 1..i)).end == range.start;
+            let bytes = if touches { [b" ", bytes.as_slice()].concat() } else { bytes };
+            edits.replace(range, bytes);
         }
         Ok(edits)
     }
