@@ -9,6 +9,7 @@ use crate::{
     crosscheck::{Verdict, crosscheck},
     head::head,
     lex::{Token, TokenKind, lex},
+    occurrences::{self, Occurrence, occurrences},
     plan::{
         self, Context,
         refusal::{self as reasons, Reason},
@@ -37,6 +38,8 @@ pub struct Statement {
     verdict: Verdict,
     named: Vec<Named>,
     tables: Vec<TableId>,
+    /// It may write what Shunt keeps in schema `shunt`.
+    control: bool,
 }
 
 impl Statement {
@@ -62,6 +65,17 @@ impl Statement {
     #[must_use]
     pub fn tables(&self) -> &[TableId] {
         &self.tables
+    }
+
+    fn may_write(&self) -> bool {
+        let reads = match self.parsed.shape {
+            Shape::Query | Shape::Expressions(_) => {
+                self.parsed.blocks.iter().all(|block| block.lock.is_none())
+            }
+            Shape::Shows | Shape::Harmless | Shape::TextPrepare => true,
+            _ => false,
+        };
+        !reads
     }
 
     fn source(&self) -> Source<'_> {
@@ -114,6 +128,7 @@ impl Planner {
             parsed,
             verdict: Verdict::NotNeeded,
             named: Vec::new(),
+            control: false,
             tables: self
                 .tables
                 .iter()
@@ -163,18 +178,37 @@ impl Planner {
         let verdict = crosscheck(source, &parsed);
         let named: Vec<Named> =
             parsed.tables.iter().map(|table| resolve(&self.tables, table, facts)).collect();
-        let tables = self.touched(source, &parsed, &named);
-        Statement { text, range, head, tokens: kept, partner, parsed, verdict, named, tables }
+        let seen = occurrences(&text, &kept, &head, facts, &self.tables);
+        let control = seen.iter().any(|at| is_control(&text, &kept, at));
+        let tables = self.touched(&parsed, &verdict, &named, &seen);
+        Statement { text, range, head, tokens: kept, partner, parsed, verdict, named, tables, control }
     }
 
-    fn touched(&self, source: Source<'_>, parsed: &Parsed, named: &[Named]) -> Vec<TableId> {
-        let by_name = |(i, table): (usize, &Arc<ShardedTable>)| {
+    /// The tables that the references name; where the statement is not understood, or names a whole
+    /// database, also those whose names the lexer finds where a table could be.
+    fn touched(
+        &self,
+        parsed: &Parsed,
+        verdict: &Verdict,
+        named: &[Named],
+        seen: &[Occurrence],
+    ) -> Vec<TableId> {
+        let doubtful = matches!(parsed.shape, Shape::Unknown(_)) || matches!(verdict, Verdict::Doubtful(_));
+        let touches = |(i, table): &(usize, &Arc<ShardedTable>)| {
             let referred =
-                named.iter().any(|named| matches!(named, Named::Legacy(n) | Named::Shard(n, _) if *n == i));
-            let unknown = matches!(parsed.shape, Shape::Unknown(_)) && spells(source, table);
-            (referred || unknown).then(|| table.id().clone())
+                named.iter().any(|named| matches!(named, Named::Legacy(n) | Named::Shard(n, _) if n == i));
+            let found = seen.iter().filter(|at| at.verdict == occurrences::Verdict::MaybeTable).any(|at| {
+                match &at.name {
+                    occurrences::Named::Legacy(id) | occurrences::Named::Shard(id, _) => {
+                        doubtful && id == table.id()
+                    }
+                    occurrences::Named::Database => true,
+                    occurrences::Named::Control => false,
+                }
+            });
+            referred || found
         };
-        self.tables.iter().enumerate().filter_map(by_name).collect()
+        self.tables.iter().enumerate().filter(touches).map(|(_, table)| table.id().clone()).collect()
     }
 
     /// Plans a statement in the phase that `view` gives for its tables (`None`: not known). `params` are the values of
@@ -187,8 +221,16 @@ impl Planner {
         params: Option<&[Value]>,
         view: &dyn Fn(&TableId) -> Option<TableView>,
     ) -> Plan {
+        if statement.control && statement.may_write() {
+            return Plan::Refuse(Refusal {
+                reason: reasons::DIRECT_WRITE.name,
+                message: "Shunt keeps the schema `shunt` itself and refuses writes to it through the proxy; \
+                          nothing was done."
+                    .to_owned(),
+            });
+        }
         let Some(first) = statement.tables.first() else {
-            return self.plan_direct(statement);
+            return Plan::Relay;
         };
         let views: Option<Vec<TableView>> = statement.tables.iter().map(view).collect();
         let Some(views) = views else {
@@ -200,37 +242,18 @@ impl Planner {
         let planning = Planning { statement, facts, params, views };
         planning.plan(first).unwrap_or_else(Plan::Refuse)
     }
-
-    /// Statements on no configured table: only the schema `shunt` is guarded.
-    fn plan_direct(&self, statement: &Statement) -> Plan {
-        let writes = match &statement.parsed.shape {
-            Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) => {
-                statement.named.first() == Some(&Named::Shunt)
-            }
-            Shape::MultiTable(_) | Shape::Load | Shape::Ddl(_) | Shape::TemporaryTable | Shape::Handler => {
-                statement.named.contains(&Named::Shunt)
-            }
-            _ => false,
-        };
-        if writes {
-            return Plan::Refuse(Refusal {
-                reason: reasons::DIRECT_WRITE.name,
-                message: "Shunt keeps the schema `shunt` itself and refuses writes to it through the proxy; \
-                          nothing was done."
-                    .to_owned(),
-            });
-        }
-        Plan::Relay
-    }
 }
 
-/// Whether a name token spells the table's name or that of one of its shards.
-fn spells(source: Source<'_>, table: &ShardedTable) -> bool {
-    (0..source.len()).filter_map(|i| source.ident(i)).any(|name| {
-        std::iter::once(table.legacy())
-            .chain(table.shards())
-            .any(|known| known.table.eq_ignore_ascii_case(&name))
-    })
+/// Whether this names something in schema `shunt`, or that schema as a whole.
+fn is_control(text: &[u8], tokens: &[Token], at: &Occurrence) -> bool {
+    let spelled =
+        || tokens.get(at.token).is_some_and(|token| token.bytes(text).eq_ignore_ascii_case(b"shunt"));
+    at.verdict == occurrences::Verdict::MaybeTable
+        && match at.name {
+            occurrences::Named::Control => true,
+            occurrences::Named::Database => spelled(),
+            _ => false,
+        }
 }
 
 /// One statement under the views of its tables.
@@ -339,8 +362,12 @@ impl Planning<'_> {
             return self
                 .refuse(reasons::SEVERAL_TABLES, &format!("a read of `{first}` and other sharded tables"));
         }
-        self.check_verdict()?;
         let phase = self.views.first().map_or(Phase::Legacy, |view| view.phase);
+        if phase == Phase::DualWrite && !self.understood() {
+            // Whatever it names, legacy answers it, and under the gate its locks are seen.
+            return Ok(gated());
+        }
+        self.check_verdict()?;
         match (phase, self.locks()) {
             (Phase::Legacy | Phase::DualWrite, false) => Ok(Plan::Relay),
             (Phase::Legacy | Phase::DualWrite | Phase::ShardRead, true) => Ok(gated()),

@@ -24,26 +24,22 @@ pub(crate) fn plan(
     locking: bool,
 ) -> Result<Plan, Refusal> {
     check_form(cx)?;
-    check_types(cx)?;
-    let columns = columns(cx)?;
-    let mut inlined = false;
-    let edits = if locking {
+    if locking {
         check_locking(cx, block)?;
-        inlined = cx.has_params(&(0..cx.source.len()));
-        let params = if inlined { cx.inlined()? } else { Edits::default() };
-        let derived = locking_branches(cx, block, &columns, &shards, &params)?;
-        let mut edits = cx.on_factor(&derived).with(&params);
-        if let Some(lock) = &block.lock {
-            edits.replace(cx.source.byte_range(lock), "");
-        }
-        edits
-    } else {
-        let branches: Vec<String> = shards
-            .iter()
-            .map(|shard| format!("SELECT {columns} FROM {}", cx.table().shard(*shard).quoted()))
-            .collect();
-        cx.on_factor(&format!("({})", branches.join(" UNION ALL ")))
-    };
+    }
+    let pushed = if locking || filter_needs_types(cx, block) { block.filter.clone() } else { None };
+    check_types(cx, pushed.as_ref())?;
+    let branches = Branches { cx, block, columns: columns(cx)?, pushed, locking };
+    let inlined = branches.duplicates() && cx.has_params(&(0..cx.source.len()));
+    let params = if inlined { cx.inlined()? } else { Edits::default() };
+    let mut edits = cx.on_factor(&branches.derived(&shards, &params)?).with(&params);
+    edits.replace(cx.source.byte_range(&cx.target.index_hints), "");
+    if let Some(lock) = block.lock.as_ref().filter(|_| locking) {
+        edits.replace(cx.source.byte_range(lock), "");
+    }
+    if let Some(filter) = branches.pushed.as_ref().filter(|_| !locking) {
+        edits = cut_filter(cx, filter, &edits);
+    }
     Ok(Plan::ShardRead(ShardRead {
         table: cx.table().id().clone(),
         sql: cx.rendered(&edits),
@@ -54,11 +50,25 @@ pub(crate) fn plan(
     }))
 }
 
+/// The conditions stand in the branches, on the base tables, and no longer outside.
+fn cut_filter(cx: &Context<'_>, filter: &Span, edits: &Edits) -> Edits {
+    let mut cut = Edits::default();
+    cut.replace(cx.source.byte_range(&(filter.start - 1..filter.end)), "");
+    cut.with(edits)
+}
+
+/// Whether the conditions are on columns whose type a UNION does not keep, and can be put into the
+/// branches: the one table of the whole statement.
+fn filter_needs_types(cx: &Context<'_>, block: &Block) -> bool {
+    let alone = cx.parsed.blocks.len() == 1 && !block.joined && cx.parsed.ctes.is_empty();
+    let Some(filter) = block.filter.as_ref().filter(|_| alone) else {
+        return false;
+    };
+    cx.check_cut(filter).is_ok() && filter.clone().any(|i| check_plain_column(cx, i, "").is_err())
+}
+
 fn check_form(cx: &Context<'_>) -> Result<(), Refusal> {
     let source = cx.source;
-    if !cx.target.index_hints.is_empty() {
-        return cx.refuse(refusal::SCATTER_FORM, "an index hint");
-    }
     for i in 0..source.len() {
         let call = source.op(i + 1, "(") && source.any_word(i, &NOT_ON_DERIVED);
         if call || source.op(i, ":=") || source.word(i, "PROCEDURE") {
@@ -89,7 +99,7 @@ pub(crate) fn check_plain_column(cx: &Context<'_>, i: usize, place: &str) -> Res
 
 /// ENUM, SET and ZEROFILL columns may only be put out as they are: their definitions come from the
 /// client's own statement.
-fn check_types(cx: &Context<'_>) -> Result<(), Refusal> {
+fn check_types(cx: &Context<'_>, pushed: Option<&Span>) -> Result<(), Refusal> {
     let Some(lossy) = cx.schema.columns.iter().find(|column| loses_type(column)) else {
         return Ok(());
     };
@@ -120,7 +130,7 @@ fn check_types(cx: &Context<'_>) -> Result<(), Refusal> {
         }
     }
     for i in 0..source.len() {
-        let elsewhere = !plain.iter().any(|span| span.contains(&i));
+        let elsewhere = !plain.iter().chain(pushed).any(|span| span.contains(&i));
         if elsewhere && !source.op(i + 1, ".") {
             check_plain_column(cx, i, "a condition, function, sort or subquery")?;
         }
@@ -216,43 +226,68 @@ fn check_locking(cx: &Context<'_>, block: &Block) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `((SELECT … FOR UPDATE) UNION ALL (…))`, each branch with the conditions, and with ORDER BY and
-/// LIMIT where fewer rows than match are wanted.
-fn locking_branches(
-    cx: &Context<'_>,
-    block: &Block,
-    columns: &str,
-    shards: &[ShardId],
-    params: &Edits,
-) -> Result<String, Refusal> {
-    let limit = branch_limit(cx, block)?;
-    let mut branches = Vec::new();
-    for shard in shards {
-        let edits = cx.on_shard(cx.table().shard(*shard), Renames::ByAlias).with(params);
-        let mut branch = format!("(SELECT {columns} FROM ").into_bytes();
-        branch.extend(cx.rendered_part(&edits, &cx.target.factor));
-        if let Some(filter) = &block.filter {
-            branch.extend_from_slice(b" WHERE ");
-            branch.extend(cx.rendered_part(&edits, filter));
-        }
-        if let Some(rows) = limit {
-            if let Some(order) = &block.order {
-                branch.extend_from_slice(b" ORDER BY ");
-                branch.extend(cx.rendered_part(&edits, order));
+/// The branches of the derived table.
+struct Branches<'a, 'c> {
+    cx: &'a Context<'c>,
+    block: &'a Block,
+    columns: String,
+    /// Conditions that are evaluated in them.
+    pushed: Option<Span>,
+    locking: bool,
+}
+
+impl Branches<'_, '_> {
+    /// Whether text of the client's stands in each branch.
+    fn duplicates(&self) -> bool {
+        self.locking || self.pushed.is_some()
+    }
+
+    /// `(SELECT … UNION ALL SELECT …)`; those of a locking read in parentheses, each with its lock, and
+    /// with ORDER BY and LIMIT where fewer rows than match are wanted.
+    fn derived(&self, shards: &[ShardId], params: &Edits) -> Result<String, Refusal> {
+        let limit = if self.locking { branch_limit(self.cx, self.block)? } else { None };
+        let mut branches = Vec::new();
+        for shard in shards {
+            match String::from_utf8(self.branch(*shard, params, limit)) {
+                Ok(text) if self.locking => branches.push(format!("({text})")),
+                Ok(text) => branches.push(text),
+                Err(_) => return self.cx.refuse(refusal::SCATTER_FORM, "text that is not UTF-8"),
             }
+        }
+        Ok(format!("({})", branches.join(" UNION ALL ")))
+    }
+
+    fn branch(&self, shard: ShardId, params: &Edits, limit: Option<i128>) -> Vec<u8> {
+        let cx = self.cx;
+        let name = cx.table().shard(shard);
+        let mut branch = format!("SELECT {} FROM ", self.columns).into_bytes();
+        if !self.duplicates() {
+            branch.extend(name.quoted().into_bytes());
+            if !cx.target.index_hints.is_empty() {
+                branch.push(b' ');
+                branch.extend(cx.rendered_part(&Edits::default(), &cx.target.index_hints));
+            }
+            return branch;
+        }
+        let edits = cx.on_shard(name, Renames::ByAlias).with(params);
+        branch.extend(cx.rendered_part(&edits, &cx.target.factor));
+        let mut clause = |word: &str, span: &Option<Span>| {
+            if let Some(span) = span {
+                branch.extend_from_slice(word.as_bytes());
+                branch.extend(cx.rendered_part(&edits, span));
+            }
+        };
+        clause(" WHERE ", &self.pushed);
+        if let Some(rows) = limit {
+            clause(" ORDER BY ", &self.block.order);
             branch.extend(format!(" LIMIT {rows}").into_bytes());
         }
-        if let Some(lock) = &block.lock {
+        if let Some(lock) = self.block.lock.as_ref().filter(|_| self.locking) {
             branch.push(b' ');
             branch.extend(cx.rendered_part(&edits, lock));
         }
-        branch.push(b')');
-        match String::from_utf8(branch) {
-            Ok(text) => branches.push(text),
-            Err(_) => return cx.refuse(refusal::LOCKING_FORM, "text that is not UTF-8"),
-        }
+        branch
     }
-    Ok(format!("({})", branches.join(" UNION ALL ")))
 }
 
 /// How many rows of each branch can matter: offset + limit, where the rows of the result are rows of

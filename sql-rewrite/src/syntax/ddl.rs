@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Statements whose objects are accounts or the server, whatever words follow.
-const ACCOUNT_OBJECTS: [&str; 5] = ["USER", "ROLE", "SERVER", "DATABASE", "SCHEMA"];
+const ACCOUNT_OBJECTS: [&str; 3] = ["USER", "ROLE", "SERVER"];
 
 /// Words behind which DDL names a table.
 const BEFORE_TABLE: [&str; 14] = [
@@ -72,9 +72,11 @@ impl Reader<'_> {
                 self.add_table(table);
                 Ok(Shape::Handler)
             }
-            () if source.any_word(0, &["SET", "DO"]) => {
+            () if source.words(0, &["SET", "STATEMENT"]) => Err("SET STATEMENT".to_owned()),
+            () if source.any_word(0, &["SET", "DO", "CALL"]) => {
                 self.expression(&all)?;
-                Ok(Shape::Expressions(if source.word(0, "SET") { "SET" } else { "DO" }))
+                let verb = ["SET", "DO", "CALL"].into_iter().find(|verb| source.word(0, verb));
+                Ok(Shape::Expressions(verb.unwrap_or("SET")))
             }
             () if source.any_word(0, &["GRANT", "REVOKE", "FLUSH", "CHECKSUM", "CHECK", "USE"]) => {
                 Ok(Shape::Harmless)
@@ -136,6 +138,10 @@ impl Reader<'_> {
         }
         if source.any_word(at, &ACCOUNT_OBJECTS) {
             return Ok(Shape::Harmless);
+        }
+        if source.any_word(at, &["DATABASE", "SCHEMA"]) {
+            let creates = source.word(0, "CREATE");
+            return Ok(if creates { Shape::Harmless } else { Shape::Ddl("DROP or ALTER DATABASE") });
         }
         let names_table = source.any_word(at, &["TABLE", "TABLES", "INDEX"]);
         let verb = match () {
