@@ -11,13 +11,14 @@ use std::{
 use flag_client::{FlagKeys, FlagStore, Home, HomeConn, load_schema};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use topology::{ColumnKind, Epoch, Gate, GateState, Phase, ShardedTable, TableSchema};
+use topology::{Epoch, Gate, GateState, Phase, ShardedTable, TableSchema};
 
 use crate::{
     bootstrap,
     copy::{self, Copier, CopyError, Pace, Steering},
+    preflight,
     reverse::{self, Applier, Drained},
-    sequence, shape,
+    sequence,
     verify::{self, Verifier, VerifyError, VerifyOptions},
     work::{CopyFacts, Facts, Readiness, ReverseFacts, VerifyFacts, Work, WorkError},
 };
@@ -209,24 +210,17 @@ impl Work for Mover {
     }
 
     async fn readiness(&self) -> Result<Readiness, WorkError> {
-        let mut conn = self.inner.home.connect().await?;
-        let schema = self.schema(&mut conn).await?;
-        let has_shard_key = |columns: &[String]| columns.iter().any(|column| schema.is_shard_key(column));
-        let unique = schema.unique_keys.iter().filter(|key| !has_shard_key(&key.columns));
-        let mut readiness = Readiness {
-            errors: shape::differences(&mut conn, &self.inner.table).await?,
-            keys_not_unique: unique.map(|key| key.name.clone()).collect(),
-            no_sequence: None,
-        };
-        if !has_shard_key(&schema.primary_key) && !schema.primary_key.is_empty() {
-            readiness.keys_not_unique.push("PRIMARY".to_owned());
-        }
-        if let Some(column) = schema.auto_increment()
-            && !matches!(column.kind, ColumnKind::Integer { .. })
-        {
-            readiness.no_sequence = Some(format!("`{}` is AUTO_INCREMENT and no integer", column.name));
-        }
-        Ok(readiness)
+        let inner = &self.inner;
+        let report = preflight::run(&inner.home, &inner.table, Some(&inner.flags)).await?;
+        let errors = report.errors().map(|finding| match &finding.fix {
+            Some(fix) => format!("{} (fix: {fix})", finding.message),
+            None => finding.message.clone(),
+        });
+        Ok(Readiness {
+            errors: errors.collect(),
+            keys_not_unique: report.keys_not_unique.clone(),
+            no_sequence: report.no_sequence.clone(),
+        })
     }
 
     async fn empty_shards(&self, conn: &mut HomeConn, force: bool) -> Result<(), WorkError> {

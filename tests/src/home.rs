@@ -1,7 +1,7 @@
 //! One server prepared for a migration: an exclusive claim, clean schemas, and the two accounts of a deployment.
 //!
-//! All sidecars of a server elect one controller with `GET_LOCK('shunt')`, so two tests that run sidecars with
-//! different tables on one server would disturb each other: whoever starts sidecars claims the server first.
+//! Schema `shunt` is one for the whole server and is made anew for each test, so two tests that run sidecars on one
+//! server would disturb each other: whoever starts sidecars claims the server first.
 
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 
