@@ -5,21 +5,17 @@
 
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use topology::ShardedTable;
 
 /// The shortest run of ASCII characters that stands for a name that is not ASCII throughout.
 const SHORTEST_RUN: usize = 3;
-
-/// `DROP DATABASE app` names no table and drops one.
-const DATABASE_WORDS: [&str; 2] = ["database", "schema"];
 
 /// The configured names: legacy and shard tables, and the schema `shunt`.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// `None`: a name has nothing that can be searched for, and every text may mention it.
     finder: Option<AhoCorasick>,
-    database: Option<AhoCorasick>,
     tables: Vec<Arc<ShardedTable>>,
 }
 
@@ -34,8 +30,7 @@ impl Names {
         });
         let patterns: Option<Vec<String>> = names.chain(["shunt".to_owned()]).map(pattern).collect();
         let finder = patterns.and_then(|patterns| finder(&without_supersets(patterns)));
-        let database = finder_of_words(&DATABASE_WORDS);
-        Self { finder, database, tables }
+        Self { finder, tables }
     }
 
     /// The configured tables.
@@ -54,10 +49,14 @@ impl Names {
         finder.is_match(sql) || self.may_drop_database(sql)
     }
 
+    /// `DROP DATABASE app` names no table and drops one.
     fn may_drop_database(&self, sql: &[u8]) -> bool {
-        let drops = || sql.windows(4).any(|window| window.eq_ignore_ascii_case(b"drop"));
-        // Its name is in no pattern, and such statements are short.
-        self.database.as_ref().is_none_or(|database| database.is_match(sql)) && drops()
+        // It stands at the beginning, or behind a comment or another statement.
+        let first = sql.iter().find(|byte| !byte.is_ascii_whitespace());
+        let possible = matches!(first, Some(b'd' | b'D' | b'/' | b'-' | b'#')) || sql.contains(&b';');
+        let has =
+            |word: &str| sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()));
+        possible && has("drop") && (has("database") || has("schema"))
     }
 }
 
@@ -86,15 +85,13 @@ fn without_supersets(mut patterns: Vec<String>) -> Vec<String> {
     kept
 }
 
-fn finder_of_words(words: &[&str]) -> Option<AhoCorasick> {
-    finder(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
-}
-
 /// `None` only for more patterns than the automaton can hold: then everything is a mention.
 fn finder(patterns: &[String]) -> Option<AhoCorasick> {
     AhoCorasickBuilder::new()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
+        // One table look-up a byte; the few short names make a small table.
+        .kind(Some(AhoCorasickKind::DFA))
         .build(patterns)
         .ok()
 }
@@ -117,6 +114,8 @@ mod tests {
             "SELECT 1 FROM shunt.x",
             "SELECT 1 FROM gate_u1_3_1101",
             "DROP DATABASE app",
+            "SELECT 1; drop schema app",
+            "/* x */ DROP DATABASE app",
             "SELECT 'user'",
             "/* users */ SELECT 1",
         ] {

@@ -153,7 +153,11 @@ impl<'a> Scanner<'a> {
 
     fn operator(&mut self) -> Result<(), LexError> {
         let rest = self.sql.get(self.pos..).unwrap_or_default();
-        let len = OPERATORS.iter().find(|op| rest.starts_with(op)).map_or(1, |op| op.len());
+        let alone = matches!(rest.first(), Some(b',' | b'(' | b')' | b';' | b'+' | b'*' | b'/' | b'='));
+        let len = match alone {
+            true => 1,
+            false => OPERATORS.iter().find(|op| rest.starts_with(op)).map_or(1, |op| op.len()),
+        };
         self.push(TokenKind::Operator, len)
     }
 
