@@ -237,6 +237,16 @@ fn read_listen(root: &mut Section<'_, '_>, over: Option<&str>, problems: &mut Pr
     listen
 }
 
+impl Listen {
+    /// Reads `tcp://address:port` or `unix:///path`.
+    ///
+    /// # Errors
+    /// What is legal.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse_listen(text)
+    }
+}
+
 fn parse_listen(text: &str) -> Result<Listen, String> {
     if let Some(address) = text.strip_prefix("tcp://") {
         let address = address.replace("localhost", "127.0.0.1");
@@ -517,7 +527,7 @@ shards = "app.user_{0..9}"
         for part in ["needs `url`", "`shard_key` must be a string", "needs `shards`"] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(lines("listen = [").len() >= 1);
+        assert!(!lines("listen = [").is_empty());
     }
 
     #[test]

@@ -1,0 +1,344 @@
+//! Home's answer on its way to the client, packet by packet, where Shunt's own statements surround it.
+//!
+//! Everything but the end is passed on as it comes (rows in slices, nothing is collected); the end is
+//! held back for the caller, who may have to commit first. Sequence ids are counted anew, because the
+//! statement that home answers is not always the one that the client sent.
+
+use topology::ShardedTable;
+use wire::{
+    FrameError, Malformed,
+    frame::{HEADER, Header},
+    own::Answer,
+    packet::{self, Column, ErrInfo, OkInfo, value::kind},
+};
+
+use crate::{
+    execute::{Done, Origin},
+    relay::Fault,
+    session::{Flow, Session, home_io},
+};
+
+/// Column definitions, errors and ends of answers are small; a row may be as large as any packet.
+const PACKET_MAX: usize = 1 << 30;
+
+/// What happens to the column definitions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape<'a> {
+    /// Nothing.
+    AsIs,
+    /// A shard's names become the legacy table's.
+    Rename(&'a ShardedTable),
+    /// These take their place.
+    Columns(&'a [Vec<u8>]),
+}
+
+/// How an answer ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// OK.
+    Ok(OkInfo),
+    /// ERR; with rows before it or without.
+    Err(ErrInfo),
+    /// The end of rows.
+    Rows(OkInfo),
+}
+
+impl End {
+    pub(crate) fn more_results(&self) -> bool {
+        match self {
+            Self::Ok(ok) | Self::Rows(ok) => ok.status.more_results(),
+            Self::Err(_) => false,
+        }
+    }
+}
+
+impl Session {
+    /// Passes one answer on, all but its end.
+    pub(crate) async fn pass_answer(&mut self, shape: Shape<'_>) -> Flow<End> {
+        loop {
+            let first = self.home_packet().await?;
+            match first.first().copied() {
+                Some(packet::OK) => return Ok(End::Ok(self.parse_ok(&first)?)),
+                Some(packet::ERR) => return Ok(End::Err(parse_err(&first)?)),
+                Some(packet::LOCAL_INFILE) => self.pass_local_infile(&first).await?,
+                _ => return self.pass_rows(&first, shape).await,
+            }
+        }
+    }
+
+    /// Home asks for a file of the client's own LOAD DATA LOCAL; the client sends it, then an empty
+    /// packet, and home's answer proper follows.
+    async fn pass_local_infile(&mut self, request: &[u8]) -> Flow<()> {
+        self.reply(request);
+        self.flush_client().await?;
+        loop {
+            let packet = self.relay.client.expect_packet(PACKET_MAX).await.map_err(Fault::Client)?;
+            self.relay.home.write_packet(&packet).await.map_err(home_io)?;
+            self.reply_seq = packet.last_seq().wrapping_add(1);
+            if packet.payload().is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn pass_rows(&mut self, count: &[u8], shape: Shape<'_>) -> Flow<End> {
+        let columns = packet::column::parse_count(count).map_err(malformed)?;
+        if let Shape::Columns(own) = shape
+            && own.len() != columns
+        {
+            return Err(self.out_of_step());
+        }
+        let definitions = self.read_columns(columns).await?;
+        if let Shape::Columns(own) = shape
+            && let Some(error) = self.encoding_differs(own, &definitions)?
+        {
+            self.discard_rows().await?;
+            return Ok(End::Err(error));
+        }
+        self.reply(count);
+        for (i, definition) in definitions.iter().enumerate() {
+            match shape {
+                Shape::AsIs => self.reply(definition),
+                Shape::Rename(table) => {
+                    let renamed = self.rename(definition, table)?;
+                    self.reply(&renamed);
+                }
+                Shape::Columns(own) => self.reply(&own[i]),
+            }
+        }
+        if !self.relay.caps.deprecate_eof() {
+            let eof = self.home_packet().await?;
+            let end = OkInfo::parse_eof(&eof).map_err(malformed)?;
+            if end.status.cursor_exists() {
+                return Ok(End::Rows(end));
+            }
+            self.reply(&eof);
+        }
+        self.pass_row_packets().await
+    }
+
+    async fn read_columns(&mut self, columns: usize) -> Flow<Vec<Vec<u8>>> {
+        let mut definitions = Vec::with_capacity(columns.min(4096));
+        for _ in 0..columns {
+            definitions.push(self.home_packet().await?);
+        }
+        Ok(definitions)
+    }
+
+    /// Passes packets on up to the end of rows.
+    pub(crate) async fn pass_row_packets(&mut self) -> Flow<End> {
+        let deprecate_eof = self.relay.caps.deprecate_eof();
+        loop {
+            let (first, len, seq) = self.peek_home().await?;
+            if first == packet::ERR {
+                let payload = self.home_packet().await?;
+                return Ok(End::Err(parse_err(&payload)?));
+            }
+            if packet::row::ends_rows(first, len, deprecate_eof) {
+                let payload = self.home_packet().await?;
+                let end = OkInfo::parse_end_of_rows(&payload, self.relay.caps);
+                return Ok(End::Rows(end.map_err(malformed)?));
+            }
+            if seq == self.reply_seq {
+                self.flush_client().await?;
+                let passed =
+                    self.relay.home.pass_packet(&mut self.relay.client).await.map_err(Fault::Home)?;
+                self.reply_seq = passed.last_seq.wrapping_add(1);
+            } else {
+                let row = self.home_packet().await?;
+                self.reply(&row);
+                if self.relay.client.is_queue_full() {
+                    self.flush_client().await?;
+                }
+            }
+        }
+    }
+
+    /// First byte, payload length and sequence id of home's next packet, which stays in the buffer.
+    async fn peek_home(&mut self) -> Flow<(u8, usize, u8)> {
+        loop {
+            if let Some(header) = Header::peek(self.relay.home.buffered())
+                && let Some(first) = self.relay.home.buffered().get(HEADER)
+            {
+                return Ok((*first, header.len, header.seq));
+            }
+            if self.relay.home.fill().await.map_err(home_io)? == 0 {
+                return Err(Fault::Home(FrameError::Cut));
+            }
+        }
+    }
+
+    fn parse_ok(&self, payload: &[u8]) -> Flow<OkInfo> {
+        OkInfo::parse(payload, self.relay.caps).map_err(malformed)
+    }
+
+    /// Reads an answer to its end and drops it.
+    pub(crate) async fn discard_answer(&mut self) -> Flow<()> {
+        loop {
+            let first = self.home_packet().await?;
+            let more = match first.first().copied() {
+                Some(packet::OK) => self.parse_ok(&first)?.status.more_results(),
+                Some(packet::ERR) => false,
+                Some(packet::LOCAL_INFILE) => {
+                    // No file: home answers with OK or ERR for an empty one.
+                    self.relay.home.queue_packet(&mut 2, &[]);
+                    self.flush().await?;
+                    continue;
+                }
+                _ => {
+                    let columns = packet::column::parse_count(&first).map_err(malformed)?;
+                    self.read_columns(columns).await?;
+                    self.discard_rows().await?
+                }
+            };
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Drops what follows column definitions; says whether another result follows.
+    async fn discard_rows(&mut self) -> Flow<bool> {
+        if !self.relay.caps.deprecate_eof() {
+            let eof = self.home_packet().await?;
+            let end = OkInfo::parse_eof(&eof).map_err(malformed)?;
+            if end.status.cursor_exists() {
+                return Ok(false);
+            }
+        }
+        loop {
+            let row = self.home_packet().await?;
+            let first = row.first().copied().unwrap_or(0);
+            if first == packet::ERR {
+                return Ok(false);
+            }
+            if packet::row::ends_rows(first, row.len(), self.relay.caps.deprecate_eof()) {
+                let end = OkInfo::parse_end_of_rows(&row, self.relay.caps);
+                return Ok(end.map_err(malformed)?.status.more_results());
+            }
+        }
+    }
+
+    /// A shard's schema and table in a column definition become the legacy table's.
+    fn rename(&self, definition: &[u8], table: &ShardedTable) -> Flow<Vec<u8>> {
+        let column = Column::parse(definition.to_vec(), self.relay.caps).map_err(malformed)?;
+        let same = |a: &[u8], b: &str| a.eq_ignore_ascii_case(b.as_bytes());
+        let from_shard = table
+            .shards()
+            .iter()
+            .find(|shard| same(column.schema(), &shard.schema) && same(column.org_table(), &shard.table));
+        let Some(shard) = from_shard else { return Ok(definition.to_vec()) };
+        let legacy = table.legacy();
+        let alias = if same(column.table(), &shard.table) { legacy.table.as_bytes() } else { column.table() };
+        Ok(column.renamed(legacy.schema.as_bytes(), alias, legacy.table.as_bytes()))
+    }
+
+    /// In the binary protocol a value's bytes depend on its type: if the shards' union has another
+    /// one than the unsharded table, the client would misread the row.
+    fn encoding_differs(&self, own: &[Vec<u8>], actual: &[Vec<u8>]) -> Flow<Option<ErrInfo>> {
+        if !self.binary_rows {
+            return Ok(None);
+        }
+        for (own, actual) in own.iter().zip(actual) {
+            let parse = |bytes: &Vec<u8>| Column::parse(bytes.clone(), self.relay.caps).map_err(malformed);
+            let (own, actual) = (parse(own)?, parse(actual)?);
+            if encoding(&own) != encoding(&actual) {
+                let name = String::from_utf8_lossy(own.name()).into_owned();
+                return Ok(Some(ErrInfo::new(
+                    1235,
+                    b"42000",
+                    format!(
+                        "Shunt: column `{name}` would arrive in another binary type from the shards; nothing was \
+                         read. CAST it to a type, or send the statement in the text protocol"
+                    ),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Passes the client's own statement's answers on, to the last result.
+    pub(crate) async fn pass_own_answer(&mut self, origin: Origin<'_>) -> Flow<Done> {
+        loop {
+            let end = self.pass_answer(Shape::AsIs).await?;
+            let failed = matches!(end, End::Err(_));
+            let more = end.more_results();
+            self.reply_end(end, None, origin.more || more);
+            if failed {
+                return Ok(Done::Failed);
+            }
+            if !more {
+                return Ok(Done::Answered);
+            }
+        }
+    }
+
+    /// Sends the end of an answer, with the status that `committed` left if Shunt committed.
+    pub(crate) fn reply_end(&mut self, end: End, committed: Option<&OkInfo>, more: bool) {
+        match end {
+            End::Ok(ok) => self.reply_ok(ok, committed, more),
+            End::Rows(end) => {
+                let end = self.settle(end, committed, more);
+                let payload = end.end_of_rows(self.relay.caps);
+                self.reply(&payload);
+            }
+            End::Err(error) => {
+                self.facts = None;
+                self.reply(&error.payload());
+            }
+        }
+    }
+
+    /// Sends an OK.
+    pub(crate) fn reply_ok(&mut self, ok: OkInfo, committed: Option<&OkInfo>, more: bool) {
+        let ok = self.settle(ok, committed, more);
+        let payload = ok.payload(self.relay.caps);
+        self.reply(&payload);
+    }
+
+    fn settle(&mut self, ok: OkInfo, committed: Option<&OkInfo>, more: bool) -> OkInfo {
+        let mut ok = match committed {
+            Some(last) => ok.with_state_of(last),
+            None => ok,
+        };
+        ok.status.0 &= !wire::StatusFlags::MORE_RESULTS_EXISTS;
+        self.relay.status = ok.status;
+        if more {
+            ok.status.0 |= wire::StatusFlags::MORE_RESULTS_EXISTS;
+        }
+        ok
+    }
+
+    /// Keeps the warnings of the client's statement: what Shunt sent after it has overwritten them.
+    pub(crate) fn keep_warnings(&mut self, shown: Answer, ok: &OkInfo) {
+        self.kept_warnings = match shown {
+            Answer::Rows(rows) if ok.warnings > 0 => Some(rows),
+            _ => None,
+        };
+    }
+}
+
+fn malformed(error: Malformed) -> Fault {
+    Fault::Home(error.into())
+}
+
+fn parse_err(payload: &[u8]) -> Flow<ErrInfo> {
+    ErrInfo::parse(payload).map_err(malformed)
+}
+
+/// Types whose values have the same bytes in a binary row are one class.
+fn encoding(column: &Column) -> (u8, bool) {
+    /// UNSIGNED_FLAG of a column definition.
+    const UNSIGNED: u16 = 32;
+    let unsigned = column.flags & UNSIGNED != 0;
+    match column.kind {
+        kind::TINY => (1, unsigned),
+        kind::SHORT | kind::YEAR => (2, unsigned),
+        kind::LONG | kind::INT24 => (4, unsigned),
+        kind::LONGLONG => (8, unsigned),
+        kind::DATE | kind::DATETIME | kind::TIMESTAMP => (kind::DATETIME, false),
+        fixed @ (kind::FLOAT | kind::DOUBLE | kind::TIME | kind::NULL) => (fixed, false),
+        // Everything else is a string with its length in front.
+        _ => (kind::STRING, false),
+    }
+}

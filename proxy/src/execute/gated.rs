@@ -1,0 +1,126 @@
+//! The client's own statement under the gate: writes in `Legacy`, locking reads while legacy is
+//! written, and what the planner does not understand in `Legacy`.
+
+use sql_rewrite::{Head, Statement};
+use wire::own::Answer;
+
+use super::{Done, Origin, Snapshots, transaction::Opened};
+use crate::{
+    answer::{End, Shape},
+    session::{Flow, Session},
+};
+
+impl Session {
+    /// Runs the client's statement verbatim in a transaction that holds the gates.
+    pub(super) async fn gated(
+        &mut self,
+        statement: &Statement,
+        snapshots: &Snapshots,
+        origin: Origin<'_>,
+    ) -> Flow<Done> {
+        if self.tables_locked && self.locks_in_force(snapshots).await? {
+            return self.relay_own(origin).await;
+        }
+        if self.in_clients_transaction() {
+            return match self.gate_in_clients_transaction(snapshots).await? {
+                Opened::Held => self.relay_own(origin).await,
+                other => self.not_opened(other, false).await,
+            };
+        }
+        let pipelined = may_run_before_its_gate_is_known(statement);
+        self.queue_begin(snapshots);
+        if pipelined {
+            self.send_payload(origin.payload);
+        }
+        self.flush().await?;
+        let opened = self.read_begin(snapshots).await?;
+        if !matches!(opened, Opened::Held) {
+            if pipelined {
+                self.discard_answer().await?;
+            }
+            return self.not_opened(opened, true).await;
+        }
+        if !pipelined {
+            self.send_payload(origin.payload);
+            self.flush().await?;
+        }
+        self.finish_own_transaction(origin, Shape::AsIs).await
+    }
+
+    /// Passes the answer of the statement that runs in Shunt's own transaction on to the client, all
+    /// but its end; commits; then sends the end with the status that the commit left.
+    pub(super) async fn finish_own_transaction(
+        &mut self,
+        origin: Origin<'_>,
+        shape: Shape<'_>,
+    ) -> Flow<Done> {
+        match self.pass_answer(shape).await? {
+            End::Err(error) => {
+                self.rollback().await?;
+                self.fail(error).await
+            }
+            end => match self.commit().await? {
+                Answer::Err(error) => self.fail(error).await,
+                Answer::Ok(committed) => {
+                    self.reply_end(end, Some(&committed), origin.more);
+                    Ok(Done::Answered)
+                }
+                Answer::Rows(_) => Err(self.out_of_step()),
+            },
+        }
+    }
+
+    /// A statement that commits implicitly (DDL in `Legacy`): the gate is looked at just before.
+    pub(super) async fn gate_then_relay(&mut self, snapshots: &Snapshots, origin: Origin<'_>) -> Flow<Done> {
+        if self.tables_locked && self.locks_in_force(snapshots).await? {
+            return self.relay_own(origin).await;
+        }
+        match self.look_at_gates(snapshots).await? {
+            Opened::Held => self.relay_own(origin).await,
+            other => self.not_opened(other, false).await,
+        }
+    }
+
+    /// Under LOCK TABLES a START TRANSACTION would release the client's locks. The gate is not among
+    /// the locked tables, so looking at it fails with 1100 while they are in force; then the client's
+    /// statement fails in the same way, as it must.
+    pub(super) async fn locks_in_force(&mut self, snapshots: &Snapshots) -> Flow<bool> {
+        match self.look_at_gates(snapshots).await? {
+            Opened::Failed(error) if error.code == 1100 => Ok(true),
+            _ => {
+                self.tables_locked = false;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The client's statement and its answer as they are.
+    pub(super) async fn relay_own(&mut self, origin: Origin<'_>) -> Flow<Done> {
+        self.send_payload(origin.payload);
+        self.flush().await?;
+        let end = self.pass_answer(Shape::AsIs).await?;
+        let failed = matches!(end, End::Err(_));
+        self.reply_end(end, None, origin.more);
+        Ok(if failed { Done::Failed } else { Done::Answered })
+    }
+
+    /// The gates could not be taken; nothing of the statement is kept.
+    pub(super) async fn not_opened(&mut self, opened: Opened, own_transaction: bool) -> Flow<Done> {
+        if own_transaction {
+            self.rollback().await?;
+        }
+        match opened {
+            Opened::EpochOver(table, epoch) => Ok(Done::EpochOver(table, epoch)),
+            Opened::Failed(error) => self.fail(error).await,
+            Opened::Held | Opened::NoTransaction | Opened::Again => Ok(Done::Again),
+        }
+    }
+}
+
+/// Whether a statement may be sent in one write with its gate, in a transaction that is rolled back
+/// if the gate is gone: plain DML without user variables (an assignment would happen twice), whose
+/// answer is no stream.
+fn may_run_before_its_gate_is_known(statement: &Statement) -> bool {
+    let dml = matches!(statement.head(), Head::Insert | Head::Replace | Head::Update | Head::Delete);
+    dml && !statement.text().contains(&b'@')
+}

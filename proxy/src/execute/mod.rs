@@ -1,0 +1,180 @@
+//! Carries out plans. It takes no decision and makes no SQL beyond BEGIN, SAVEPOINT, COMMIT and ROLLBACK.
+//!
+//! ```text
+//! statement ─ plan under the cached epoch ─┬─ Relay      verbatim, no gate
+//!      ▲                                   ├─ Gated      [gate] verbatim
+//!      │ the gate is gone (1146):          ├─ ShardRead  one other text, the client's columns
+//!      │ read its name, plan again         ├─ Write      [gate, keys] statements, effects, COMMIT
+//!      └───────────────────────────────────┴─ Refuse     ERR
+//! ```
+
+mod gated;
+mod read;
+mod transaction;
+mod write;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use flag_client::{GateUnavailable, Snapshot};
+use sql_rewrite::{Facts, Plan, Refusal, Statement, TableView, Value};
+use topology::{Epoch, Phase, TableId};
+use wire::packet::ErrInfo;
+
+use crate::session::{Flow, Session};
+
+/// How long a statement waits for a gate to open again. A hold lasts 400 ms at most, and a home
+/// that fails over some seconds; a driver's own timeout is rarely shorter.
+const EPOCH_WAIT: Duration = Duration::from_secs(20);
+
+/// How often one statement is planned anew. Each time an epoch has ended or the gate's lock was
+/// refused; the controller stays in each phase for seconds, so more than a few mean a fault.
+const MAX_TRIES: u32 = 20;
+
+/// Where a statement came from, and how home gets the client's own form of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// Payload of the COM_QUERY or COM_STMT_EXECUTE that runs the statement as the client sent it.
+    pub payload: &'a [u8],
+    /// The binary protocol's statement.
+    pub prepared: Option<u32>,
+    /// Parameter values, if it has parameters.
+    pub params: Option<&'a [Value]>,
+    /// The facts that its text was read under.
+    pub facts: &'a Facts,
+    /// Another statement of the same packet follows: the answer says "more results".
+    pub more: bool,
+}
+
+/// What became of one attempt at a statement.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// The client has its answer, which was not an error.
+    Answered,
+    /// The client has an error; what follows in the same packet is not run.
+    Failed,
+    /// The gate of this epoch is gone: nothing was kept of the attempt.
+    EpochOver(TableId, Epoch),
+    /// Nothing has run; it may be tried again at once.
+    Again,
+}
+
+/// The snapshots a statement was planned under.
+pub(crate) type Snapshots = Vec<Arc<Snapshot>>;
+
+impl Session {
+    /// Plans and runs one statement, however often the epoch ends under it.
+    pub(crate) async fn statement(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
+        let deadline = Instant::now() + EPOCH_WAIT;
+        for _ in 0..MAX_TRIES {
+            let snapshots = match self.snapshots(statement).await {
+                Ok(snapshots) => snapshots,
+                Err(error) => return self.unavailable(&error).await,
+            };
+            let plan = self.plan(statement, &snapshots, origin);
+            if let Some(held) = held(&plan, &snapshots) {
+                match self.wait_for_epoch(&held.gate.table, held.epoch(), deadline).await {
+                    Ok(()) => continue,
+                    Err(error) => return self.unavailable(&error).await,
+                }
+            }
+            match self.carry_out(statement, &plan, &snapshots, origin).await? {
+                Done::EpochOver(table, epoch) => {
+                    if let Err(error) = self.wait_for_epoch(&table, epoch, deadline).await {
+                        return self.unavailable(&error).await;
+                    }
+                    self.reissue_one_shots().await?;
+                }
+                Done::Again => self.reissue_one_shots().await?,
+                done => return Ok(done),
+            }
+        }
+        self.fail(ErrInfo::new(
+            1205,
+            b"HY000",
+            format!(
+                "Shunt: the phase changed {MAX_TRIES} times under this statement; nothing was run: retry"
+            ),
+        ))
+        .await
+    }
+
+    async fn carry_out(
+        &mut self,
+        statement: &Statement,
+        plan: &Plan,
+        snapshots: &Snapshots,
+        origin: Origin<'_>,
+    ) -> Flow<Done> {
+        match plan {
+            Plan::Relay => self.plain_read(snapshots, origin).await,
+            Plan::Gated { implicit_commit: true, .. } => self.gate_then_relay(snapshots, origin).await,
+            Plan::Gated { .. } => self.gated(statement, snapshots, origin).await,
+            Plan::ShardRead(read) => self.shard_read(read, snapshots, origin).await,
+            Plan::Write(write) => self.write(write, snapshots, origin).await,
+            Plan::Refuse(refusal) => self.refuse(refusal).await,
+        }
+    }
+
+    /// What each table of the statement is planned by; confirmed within the lease, so that a plain
+    /// read may go by it.
+    async fn snapshots(&self, statement: &Statement) -> Result<Snapshots, GateUnavailable> {
+        let mut snapshots = Vec::with_capacity(statement.tables().len());
+        for table in statement.tables() {
+            snapshots.push(self.plane.gates.confirmed(table).await?);
+        }
+        Ok(snapshots)
+    }
+
+    fn plan(&self, statement: &Statement, snapshots: &Snapshots, origin: Origin<'_>) -> Plan {
+        let view = |table: &TableId| {
+            let snapshot = snapshots.iter().find(|snapshot| snapshot.gate.table == *table)?;
+            Some(TableView { phase: snapshot.read_phase(), schema: snapshot.schema.clone() })
+        };
+        self.plane.planner.plan(statement, origin.facts, origin.params, &view)
+    }
+
+    async fn wait_for_epoch(
+        &self,
+        table: &TableId,
+        stale: Epoch,
+        deadline: Instant,
+    ) -> Result<(), GateUnavailable> {
+        self.plane.gates.refresh(table, stale, deadline).await.map(drop)
+    }
+
+    /// Refuses a statement by name.
+    pub(crate) async fn refuse(&mut self, refusal: &Refusal) -> Flow<Done> {
+        tracing::debug!(reason = refusal.reason, "refused");
+        self.fail(ErrInfo::new(1235, b"42000", format!("Shunt: {}", refusal.message))).await
+    }
+
+    async fn unavailable(&mut self, error: &GateUnavailable) -> Flow<Done> {
+        tracing::warn!(%error, "statement not run");
+        self.fail(ErrInfo::new(1105, b"HY000", format!("Shunt: {error}"))).await
+    }
+
+    /// Sends an error as the statement's answer.
+    pub(crate) async fn fail(&mut self, error: ErrInfo) -> Flow<Done> {
+        self.reply(&error.payload());
+        Ok(Done::Failed)
+    }
+}
+
+/// The snapshot in `hold` that keeps this plan from running: writes wait, plain reads do not.
+fn held<'s>(plan: &Plan, snapshots: &'s Snapshots) -> Option<&'s Arc<Snapshot>> {
+    let waits = match plan {
+        Plan::Relay | Plan::Refuse(_) => false,
+        Plan::ShardRead(read) => read.locking,
+        Plan::Gated { .. } | Plan::Write(_) => true,
+    };
+    snapshots.iter().find(|snapshot| waits && snapshot.phase().is_none())
+}
+
+/// Whether the side that was read under `before` is still written under `now`; if so a read that
+/// came late is right all the same.
+pub(crate) fn read_side_still_written(before: Phase, now: Phase) -> bool {
+    now.writes(before.authority())
+}

@@ -1,0 +1,135 @@
+//! Plain reads, and reads that the shards answer.
+//!
+//! A plain read goes by the cached snapshot and takes no gate. If the first bytes of its answer come
+//! later than the lease (this process was frozen, or home is slow), the gate is looked at again before
+//! anything goes to the client: the side that was read must still be written; else it is read again.
+
+use sql_rewrite::{ColumnSource, ShardRead};
+use wire::{
+    own,
+    packet::{ErrInfo, query},
+};
+
+use super::{Done, Origin, Snapshots, read_side_still_written, transaction::Opened};
+use crate::{
+    answer::{End, Shape},
+    relay::Fault,
+    session::{Flow, Session},
+};
+
+impl Session {
+    /// The client's own statement, as a plain read of legacy or something that reads no rows of the
+    /// table at all.
+    pub(super) async fn plain_read(&mut self, snapshots: &Snapshots, origin: Origin<'_>) -> Flow<Done> {
+        self.send_payload(origin.payload);
+        self.flush().await?;
+        if !self.answer_is_in_time(snapshots).await? {
+            self.discard_answer().await?;
+            return Ok(Done::Again);
+        }
+        self.pass_own_answer(origin).await
+    }
+
+    /// Runs a read over shard tables.
+    pub(super) async fn shard_read(
+        &mut self,
+        read: &ShardRead,
+        snapshots: &Snapshots,
+        origin: Origin<'_>,
+    ) -> Flow<Done> {
+        let clients = self.in_clients_transaction();
+        let gated = read.locking || (clients && self.reads_lock());
+        if gated {
+            let opened = if clients {
+                self.gate_in_clients_transaction(snapshots).await?
+            } else {
+                self.queue_begin(snapshots);
+                self.flush().await?;
+                self.read_begin(snapshots).await?
+            };
+            if !matches!(opened, Opened::Held) {
+                return self.not_opened(opened, !clients).await;
+            }
+        }
+        let columns = match self.send_shard_read(read, origin).await? {
+            Ok(columns) => columns,
+            Err(error) => {
+                if gated && !clients {
+                    self.rollback().await?;
+                }
+                let error = self.plane.with_legacy_names(error);
+                return self.fail(error).await;
+            }
+        };
+        if !gated && !self.answer_is_in_time(snapshots).await? {
+            self.discard_answer().await?;
+            return Ok(Done::Again);
+        }
+        let shape = match (&columns, read.columns) {
+            (Some(columns), _) => Shape::Columns(columns),
+            (None, ColumnSource::Rename) => Shape::Rename(&snapshots[0].schema.table),
+            (None, ColumnSource::Prepare) => return Err(self.out_of_step()),
+        };
+        if gated && !clients {
+            return self.finish_own_transaction(origin, shape).await;
+        }
+        match self.pass_answer(shape).await? {
+            End::Err(error) => {
+                let error = self.plane.with_legacy_names(error);
+                self.fail(error).await
+            }
+            end => {
+                self.reply_end(end, None, origin.more);
+                Ok(Done::Answered)
+            }
+        }
+    }
+
+    /// Sends the read in the client's protocol. `Ok(Some(columns))`: the definitions that the client
+    /// must see.
+    async fn send_shard_read(
+        &mut self,
+        read: &ShardRead,
+        origin: Origin<'_>,
+    ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
+        if let Some(id) = origin.prepared {
+            return self.send_variant(id, read, origin.payload).await;
+        }
+        if read.columns == ColumnSource::Rename {
+            self.send_bytes(&read.sql);
+            self.flush().await?;
+            return Ok(Ok(None));
+        }
+        let range = query::query_text(origin.payload, self.relay.caps)
+            .map_err(|error| Fault::Client(error.into()))?;
+        own::queue_prepare(&mut self.relay.home, &origin.payload[range]);
+        self.send_bytes(&read.sql);
+        self.flush().await?;
+        match self.prepared_answer().await? {
+            Ok(prepared) => {
+                own::queue_close(&mut self.relay.home, prepared.ok.statement_id);
+                Ok(Ok(Some(prepared.columns.iter().map(|column| column.payload().to_vec()).collect())))
+            }
+            Err(error) => {
+                self.discard_answer().await?;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Waits for the first bytes of home's answer and says whether they may go to the client.
+    async fn answer_is_in_time(&mut self, snapshots: &Snapshots) -> Flow<bool> {
+        self.first_bytes().await?;
+        for snapshot in snapshots {
+            if snapshot.is_fresh() {
+                continue;
+            }
+            match self.plane.gates.confirm_now(&snapshot.gate.table).await {
+                Ok(now) if read_side_still_written(snapshot.read_phase(), now.read_phase()) => {}
+                // Planning again says why the table is closed, or which side is to be read now.
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}

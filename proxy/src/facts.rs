@@ -1,0 +1,129 @@
+//! The facts of a session that change how its SQL reads, asked of home itself.
+//!
+//! Trackers are no substitute: clients without SESSION_TRACK get none, and the default set of MySQL
+//! leaves sql_mode out.
+
+use sql_rewrite::{Charset, Facts, Server, SqlMode};
+
+/// What Shunt knows of a session until something may have changed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// What the planner needs.
+    pub facts: Facts,
+    /// `SERIALIZABLE`: plain reads in a transaction take locks, so they are gated.
+    pub serializable: bool,
+}
+
+/// The statement whose one cell [`SessionFacts::parse`] reads. CAST AS BINARY keeps
+/// `character_set_results` out of it; the only names in it are system variables.
+#[must_use]
+pub fn query(server: Server) -> String {
+    let isolation = if server.mariadb { "@@tx_isolation" } else { "@@transaction_isolation" };
+    format!(
+        "SELECT CAST(CONCAT_WS('|',IFNULL(HEX(CONVERT(DATABASE() USING utf8mb4)),'-'),@@sql_mode,\
+         @@character_set_client,@@lower_case_table_names,@@auto_increment_increment,{isolation}) AS BINARY)"
+    )
+}
+
+impl SessionFacts {
+    /// Reads the cell; `None` if it is not of that form.
+    #[must_use]
+    pub fn parse(cell: &[u8], server: Server, multi_statements: bool) -> Option<Self> {
+        let text = std::str::from_utf8(cell).ok()?;
+        let parts: Vec<&str> = text.split('|').collect();
+        let [database, sql_mode, charset, lower_case, increment, isolation] = parts[..] else { return None };
+        let facts = Facts {
+            database: match database {
+                "-" => None,
+                hex => Some(String::from_utf8(unhex(hex)?).ok()?),
+            },
+            sql_mode: sql_mode_of(sql_mode),
+            charset: charset_of(charset),
+            server,
+            lower_case_table_names: lower_case != "0",
+            multi_statements,
+            auto_increment_increment: increment.parse().ok()?,
+        };
+        Some(Self { facts, serializable: isolation == "SERIALIZABLE" })
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+}
+
+/// Source: manual, "Server SQL Modes". MySQL reports combination modes with their parts.
+fn sql_mode_of(text: &str) -> SqlMode {
+    let has = |mode: &str| text.split(',').any(|part| part.eq_ignore_ascii_case(mode));
+    SqlMode {
+        ansi_quotes: has("ANSI_QUOTES"),
+        no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
+        pipes_as_concat: has("PIPES_AS_CONCAT"),
+        ignore_space: has("IGNORE_SPACE"),
+        high_not_precedence: has("HIGH_NOT_PRECEDENCE"),
+        no_auto_value_on_zero: has("NO_AUTO_VALUE_ON_ZERO"),
+        oracle: has("ORACLE"),
+    }
+}
+
+/// Source: `SHOW CHARACTER SET` of MySQL 9.7 and MariaDB 10.11; `Maxlen` = 1 is one byte a character.
+fn charset_of(name: &str) -> Charset {
+    match name {
+        "utf8mb4" | "utf8mb3" | "utf8" => Charset::Utf8,
+        "big5" => Charset::Big5,
+        "gbk" => Charset::Gbk,
+        "gb18030" => Charset::Gb18030,
+        "sjis" | "cp932" => Charset::Sjis,
+        "ujis" | "eucjpms" | "euckr" | "gb2312" => Charset::Euc,
+        "armscii8" | "ascii" | "binary" | "cp1250" | "cp1251" | "cp1256" | "cp1257" | "cp850" | "cp852"
+        | "cp866" | "dec8" | "geostd8" | "greek" | "hebrew" | "hp8" | "keybcs2" | "koi8r" | "koi8u"
+        | "latin1" | "latin2" | "latin5" | "latin7" | "macce" | "macroman" | "tis620" => Charset::SingleByte,
+        _ => Charset::Unknown,
+    }
+}
+
+/// The server behind a greeting's version text: `9.7.0`, `5.5.5-10.11.19-MariaDB-log`.
+#[must_use]
+pub fn server_of(version: &str) -> Server {
+    let mariadb = version.contains("MariaDB");
+    let version = version.strip_prefix("5.5.5-").filter(|_| mariadb).unwrap_or(version);
+    let mut numbers =
+        version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let (major, minor, patch) = (next(), next(), next());
+    Server { mariadb, version: major * 10_000 + minor * 100 + patch }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_both_servers() {
+        assert_eq!(server_of("9.7.0"), Server { mariadb: false, version: 90_700 });
+        assert_eq!(
+            server_of("5.5.5-10.11.19-MariaDB-0+deb12u1-log"),
+            Server { mariadb: true, version: 101_119 }
+        );
+        assert_eq!(server_of("8.0.36-28.1"), Server { mariadb: false, version: 80_036 });
+    }
+
+    #[test]
+    fn a_row_of_facts_is_read_whole_or_not_at_all() {
+        let server = server_of("9.7.0");
+        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|1|SERIALIZABLE";
+        let read = SessionFacts::parse(cell, server, true).unwrap();
+        assert_eq!(read.facts.database.as_deref(), Some("app"));
+        assert!(read.facts.sql_mode.ansi_quotes && read.facts.sql_mode.no_backslash_escapes);
+        assert!(!read.facts.sql_mode.oracle && read.serializable);
+        assert_eq!(read.facts.charset, Charset::Gbk);
+        assert_eq!(SessionFacts::parse(b"-||utf8mb4|0|1|X", server, false).unwrap().facts.database, None);
+        for bad in [&b""[..], b"a|b", b"zz||utf8mb4|0|1|X", b"-||utf8mb4|0|x|X"] {
+            assert_eq!(SessionFacts::parse(bad, server, false), None);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The client's prepared statements that name a configured table.
+//!
+//! The client's own statement is prepared on home as it is, over the legacy table: that gives the
+//! column definitions of the unsharded table. Where shards answer, a *variant* with the same parameters
+//! is prepared besides, once for each text.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sql_rewrite::{Facts, ShardRead, Statement, Value};
+use wire::{
+    Command, own,
+    packet::{ErrInfo, Execute, ParamType, ParamValue, prepare},
+};
+
+use crate::{
+    relay::Fault,
+    session::{Flow, Session},
+};
+
+/// Variants of one statement that are kept prepared; `max_prepared_stmt_count` is shared by all of
+/// home's connections, so the oldest gives way. Ten shards fit, and a scatter.
+const VARIANTS_MAX: usize = 16;
+
+/// Flag of COM_STMT_EXECUTE: the number of parameters is in the packet.
+const PARAMETER_COUNT_AVAILABLE: u8 = 8;
+
+/// One prepared statement of the client.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// As it was read under the facts of its preparation, which stay its own.
+    pub statement: Arc<Statement>,
+    /// Those facts.
+    pub facts: Arc<Facts>,
+    /// How many `?` there are.
+    pub params: u16,
+    /// Column definitions of the unsharded table.
+    pub columns: Vec<Vec<u8>>,
+    /// Types of the last execution that told them.
+    pub types: Vec<ParamType>,
+    /// Parameters that were sent ahead.
+    pub long: Vec<u16>,
+    variants: Vec<Variant>,
+}
+
+#[derive(Debug)]
+struct Variant {
+    sql: Vec<u8>,
+    id: u32,
+    /// The parameters' types that the server knows of it.
+    types: Option<Vec<ParamType>>,
+}
+
+/// All of a session's prepared statements, by the id that home gave.
+pub(crate) type PreparedStatements = HashMap<u32, Prepared>;
+
+impl Prepared {
+    pub(crate) fn new(statement: Statement, facts: Arc<Facts>, params: u16, columns: Vec<Vec<u8>>) -> Self {
+        Self {
+            statement: Arc::new(statement),
+            facts,
+            params,
+            columns,
+            types: Vec::new(),
+            long: Vec::new(),
+            variants: Vec::new(),
+        }
+    }
+
+    /// The ids of its variants, to be closed with it.
+    pub(crate) fn variant_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.variants.iter().map(|variant| variant.id)
+    }
+}
+
+impl Session {
+    /// Sends the execution of a variant of prepared statement `id` with the client's parameters.
+    pub(crate) async fn send_variant(
+        &mut self,
+        id: u32,
+        read: &ShardRead,
+        payload: &[u8],
+    ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
+        let (variant, typed) = match self.variant(id, &read.sql).await? {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
+        if !prepared.long.is_empty() {
+            return Ok(Err(ErrInfo::new(
+                1235,
+                b"42000",
+                "Shunt: parameters sent with COM_STMT_SEND_LONG_DATA cannot be used for a read from shards; bind them \
+                 in COM_STMT_EXECUTE",
+            )));
+        }
+        let columns = prepared.columns.clone();
+        let attributes = self.relay.caps.query_attributes();
+        let bytes = match read.inlined {
+            true => Ok(execute_without_parameters(variant)),
+            false => execute_payload(payload, variant, prepared, typed, attributes),
+        };
+        self.send_payload(&bytes.map_err(|error| Fault::Client(error.into()))?);
+        self.flush().await?;
+        Ok(Ok(Some(columns)))
+    }
+
+    /// The id of the variant with this text; prepares it if need be.
+    async fn variant(&mut self, id: u32, sql: &[u8]) -> Flow<Result<(u32, bool), ErrInfo>> {
+        let Some(prepared) = self.prepared.get_mut(&id) else { return Err(self.out_of_step()) };
+        if let Some(at) = prepared.variants.iter().position(|variant| variant.sql == sql) {
+            let mut variant = prepared.variants.remove(at);
+            let typed = variant.types.replace(prepared.types.clone()).as_ref() == Some(&prepared.types);
+            let found = (variant.id, typed);
+            prepared.variants.push(variant);
+            return Ok(Ok(found));
+        }
+        let dropped = (prepared.variants.len() >= VARIANTS_MAX).then(|| prepared.variants.remove(0).id);
+        if let Some(dropped) = dropped {
+            own::queue_close(&mut self.relay.home, dropped);
+        }
+        own::queue_prepare(&mut self.relay.home, sql);
+        self.flush().await?;
+        match self.prepared_answer().await? {
+            Err(error) => Ok(Err(error)),
+            Ok(answer) => {
+                let new = answer.ok.statement_id;
+                if let Some(prepared) = self.prepared.get_mut(&id) {
+                    let types = Some(prepared.types.clone());
+                    prepared.variants.push(Variant { sql: sql.to_vec(), id: new, types });
+                }
+                Ok(Ok((new, false)))
+            }
+        }
+    }
+}
+
+/// COM_STMT_EXECUTE of a statement without parameters, once, without a cursor.
+fn execute_without_parameters(id: u32) -> Vec<u8> {
+    let mut bytes = vec![Command::STMT_EXECUTE.0];
+    bytes.extend_from_slice(&id.to_le_bytes());
+    bytes.extend_from_slice(&[0, 1, 0, 0, 0]);
+    bytes
+}
+
+/// The client's COM_STMT_EXECUTE for another statement id: without a cursor (a server may decline one,
+/// and the rows follow at once), and with the parameters' types where this statement has not seen them.
+fn execute_payload(
+    payload: &[u8],
+    id: u32,
+    prepared: &Prepared,
+    typed: bool,
+    attributes: bool,
+) -> Result<Vec<u8>, wire::Malformed> {
+    let mut bytes = payload.to_vec();
+    prepare::patch_statement_id(&mut bytes, id)?;
+    let flags = bytes.get(5).copied().ok_or(wire::Malformed("COM_STMT_EXECUTE"))?;
+    bytes[5] = flags & PARAMETER_COUNT_AVAILABLE;
+    let params = usize::from(prepared.params);
+    if params == 0 || typed {
+        return Ok(bytes);
+    }
+    // Command, id, flags, iterations, [count], NULL bitmap, flag for new types, types, values.
+    let mut at = 10;
+    if attributes {
+        at += match bytes.get(at) {
+            Some(0..=250) => 1,
+            Some(252) => 3,
+            _ => return Err(wire::Malformed("parameter count")),
+        };
+    }
+    at += params.div_ceil(8);
+    let told = bytes.get_mut(at).ok_or(wire::Malformed("flag for new types"))?;
+    if *told != 0 {
+        return Ok(bytes);
+    }
+    *told = 1;
+    let mut types = Vec::with_capacity(params * 3);
+    for kind in &prepared.types {
+        types.extend_from_slice(&[kind.kind, if kind.unsigned { 0x80 } else { 0 }]);
+        if attributes {
+            types.push(0);
+        }
+    }
+    bytes.splice(at + 1..at + 1, types);
+    Ok(bytes)
+}
+
+/// The parameters' values as the planner sees them.
+pub(crate) fn values(execute: &Execute<'_>) -> Vec<Value> {
+    execute.values.iter().map(value).collect()
+}
+
+fn value(param: &ParamValue<'_>) -> Value {
+    match *param {
+        ParamValue::Null => Value::Null,
+        ParamValue::Int(number) => Value::Int(number),
+        ParamValue::UInt(number) => Value::UInt(number),
+        ParamValue::Float(number) => Value::Float(number),
+        ParamValue::Double(number) => Value::Double(number),
+        ParamValue::Decimal(text) => Value::Decimal(text.to_vec()),
+        ParamValue::Date { year, month, day } => Value::Date(format!("{year:04}-{month:02}-{day:02}")),
+        ParamValue::DateTime { year, month, day, hour, minute, second, micros } => Value::DateTime(format!(
+            "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}"
+        )),
+        ParamValue::Time { negative, days, hours, minutes, seconds, micros } => {
+            let sign = if negative { "-" } else { "" };
+            let hours = u64::from(days) * 24 + u64::from(hours);
+            Value::Time(format!("{sign}{hours:02}:{minutes:02}:{seconds:02}.{micros:06}"))
+        }
+        ParamValue::Bytes { binary: true, data } => Value::Blob(data.to_vec()),
+        ParamValue::Bytes { binary: false, data } => Value::Text(data.to_vec()),
+        ParamValue::Long => Value::LongData,
+    }
+}
