@@ -2,13 +2,21 @@
 CREATE DATABASE IF NOT EXISTS app;
 CREATE DATABASE IF NOT EXISTS shunt;
 
+-- The demo's table (tests/src/sql.rs): a row says who owns it and which write it shows.
 CREATE TABLE app.user (
-  id         BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  name       VARCHAR(100) NOT NULL,
-  balance    BIGINT NOT NULL DEFAULT 0,
-  version    BIGINT NOT NULL DEFAULT 0,
-  updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
-) ENGINE=InnoDB;
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  token BIGINT UNSIGNED NOT NULL,
+  version BIGINT UNSIGNED NOT NULL,
+  changes INT UNSIGNED NOT NULL DEFAULT 0,
+  payload INT UNSIGNED NOT NULL,
+  name VARCHAR(60) NOT NULL,
+  email VARCHAR(120) NULL,
+  balance DECIMAL(12,2) NOT NULL DEFAULT 0,
+  state ENUM('new','active','gone') NOT NULL DEFAULT 'new',
+  created_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
+  KEY token (token), KEY name (name)
+) ENGINE=InnoDB DEFAULT CHARSET utf8mb4;
 
 -- The application: its own rights, the gates, and the log of the reverse sync. A grant on a table that does not
 -- exist yet is possible together with CREATE only.

@@ -8,6 +8,7 @@
 //! | [`rig`] | one sharded table on a real server without any sidecar |
 //! | [`history`], [`judge`] | what clients did and saw, and what must follow from it |
 //! | [`app`], [`load`], [`sql`] | the application of the demo, which writes that history |
+//! | [`demo`], [`observer`], [`summary`] | the whole migration, looked at and told |
 //! | [`scan`] | both sides of a migration in one snapshot |
 //! | [`shunt`] | a sidecar process: its configuration, start, stop, kill |
 //! | [`walk`] | the flag, set in Redis, and the phases that follow |
@@ -16,16 +17,19 @@
 
 pub mod app;
 pub mod client;
+pub mod demo;
 pub mod history;
 pub mod home;
 pub mod judge;
 pub mod load;
+pub mod observer;
 pub mod rig;
 pub mod same;
 pub mod scan;
 pub mod servers;
 pub mod shunt;
 pub mod sql;
+pub mod summary;
 pub mod walk;
 
 /// Any failure of the harness itself, as opposed to a finding about Shunt.

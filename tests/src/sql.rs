@@ -58,6 +58,14 @@ pub async fn fill(conn: &mut Conn, schema: &str, shards: u32, rows: u64, owners:
     for shard in 0..shards {
         conn.query_drop(format!("CREATE TABLE user_{shard} LIKE user")).await?;
     }
+    fill_rows(conn, rows, owners).await
+}
+
+/// Fills the empty table, as [`fill`] does.
+///
+/// # Errors
+/// What the server says.
+pub async fn fill_rows(conn: &mut Conn, rows: u64, owners: u64) -> Outcome {
     let mut from = 0;
     while from < rows {
         let to = rows.min(from + 20_000);

@@ -3,7 +3,7 @@
 //! Alone: both ways lead to the server itself, so that nothing may differ; then the real table is doctored, and
 //! each kind of difference must be found.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mysql_async::prelude::Queryable;
 use tests::{
