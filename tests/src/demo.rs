@@ -32,6 +32,8 @@ const DIRECT: Duration = Duration::from_secs(5);
 const STEP_LIMIT: Duration = Duration::from_secs(180);
 /// How long the killed sidecar stays away.
 const AWAY: Duration = Duration::from_millis(1_500);
+/// The flag of a table with the id `user`.
+pub const FLAG_KEY: &str = "migrate_user";
 /// Shards of the demo's table.
 const SHARDS: u32 = 10;
 
@@ -46,6 +48,8 @@ pub struct Options {
     pub kill_in: Phase,
     /// Schema of the application.
     pub schema: String,
+    /// The flag's key in Redis.
+    pub flag_key: String,
 }
 
 /// A migration in progress.
@@ -73,7 +77,7 @@ pub async fn run(
     screen: Screen,
 ) -> Outcome<Summary> {
     let schema = &options.schema;
-    let mut flag = Flag::connect(redis, redis_cli.clone(), "user").await?;
+    let mut flag = Flag::connect(redis, redis_cli.clone(), &options.flag_key).await?;
     flag.forget().await?;
     screen(&format!("filling {schema}.user with {} rows", options.rows));
     home.clean(&[schema]).await?;
@@ -87,7 +91,7 @@ pub async fn run(
     screen(&format!("the application works directly for {} s, as the measure", DIRECT.as_secs()));
     sleep(DIRECT).await;
 
-    let setup = Setup::user(home, schema, redis)?;
+    let setup = Setup::user(home, schema, redis, &options.flag_key)?;
     let mut sidecars = Vec::new();
     for name in ["sidecar-1", "sidecar-2"] {
         let sidecar = Sidecar::start(&setup, name).await?;
@@ -103,7 +107,7 @@ pub async fn run(
 
     let table = user_table(schema)?;
     let scanner = Scanner::connect(home.url(), clock, table).await?;
-    let watched = Flag::connect(redis, redis_cli, "user").await?;
+    let watched = Flag::connect(redis, redis_cli, &options.flag_key).await?;
     let observer = Observer::start(watched, scanner, std::sync::Arc::clone(&load.shared), screen.clone());
     let outages = Vec::new();
     let mut demo =
@@ -142,7 +146,7 @@ async fn finish(
     last_look(&mut scanner, &mut history, demands_equality(&seen)).await?;
     let verdict = judge(&history);
     let stretches = stretches(direct_until, &seen.changes, ended);
-    Ok(Summary::new(verdict, &history, &seen.changes, &stretches, &shared.samples(0)))
+    Ok(Summary::new(verdict, &history, &seen.changes, &stretches, &shared.samples(0), ended))
 }
 
 async fn last_look(scanner: &mut Scanner, history: &mut History, equal: bool) -> Outcome {
@@ -248,15 +252,20 @@ pub async fn load(options: &LoadOptions, redis_cli: Option<String>, screen: Scre
     let through = options.through.iter().map(|url| Opts::from_url(url)).collect::<Result<Vec<_>, _>>()?;
     let routes = Routes { opts: through, through: true };
     let load = Load::start(clock, Plan { seeds, workers: WORKERS, think: THINK, routes });
-    let watched = Flag::connect(&options.redis, None, "user").await?;
+    let watched = Flag::connect(&options.redis, None, FLAG_KEY).await?;
     let observer = Observer::start(watched, scanner, std::sync::Arc::clone(&load.shared), screen.clone());
     let forever = |sidecar| Outage { sidecar, began: 0, ended: Micros::MAX };
     let outages = (0..options.through.len()).map(forever).collect();
     let deadline = Instant::now() + Duration::from_secs(options.seconds);
-    let mut failure = None;
     if options.walk {
-        let walked = Options { seconds: options.seconds, rows: 0, kill_in: Phase::Legacy, schema };
-        let flag = Flag::connect(&options.redis, redis_cli, "user").await?;
+        let walked = Options {
+            seconds: options.seconds,
+            rows: 0,
+            kill_in: Phase::Legacy,
+            schema,
+            flag_key: FLAG_KEY.to_owned(),
+        };
+        let flag = Flag::connect(&options.redis, redis_cli, FLAG_KEY).await?;
         let mut demo = Demo {
             options: &walked,
             screen,
@@ -269,15 +278,13 @@ pub async fn load(options: &LoadOptions, redis_cli: Option<String>, screen: Scre
             deadline,
             stays_left: 6,
         };
-        failure = demo.walk().await.err().map(|failure| failure.to_string());
+        let failure = demo.walk().await.err().map(|failure| failure.to_string());
         let mut summary = finish(load, demo.observer, demo.outages, None).await?;
-        summary.failure = failure.take();
+        summary.failure = failure;
         return Ok(summary);
     }
     tokio::time::sleep_until(deadline).await;
-    let mut summary = finish(load, observer, outages, None).await?;
-    summary.failure = failure;
-    Ok(summary)
+    finish(load, observer, outages, None).await
 }
 
 /// The rows that are there, whoever wrote them; an empty table is filled where that is safe: before any migration.

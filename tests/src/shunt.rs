@@ -25,8 +25,10 @@ pub struct Setup {
     pub home: String,
     /// Redis.
     pub redis: String,
-    /// The table's id; the flag's key is `migrate_<id>`.
+    /// The table's id.
     pub id: String,
+    /// The flag's key in Redis.
+    pub flag_key: String,
     /// `schema.table`.
     pub table: String,
     /// Name of the shard key.
@@ -51,13 +53,14 @@ impl Setup {
     ///
     /// # Errors
     /// When a server cannot be found or the directory not be made.
-    pub fn user(home: &home::Home, schema: &str, redis: &str) -> Outcome<Self> {
+    pub fn user(home: &home::Home, schema: &str, redis: &str, flag_key: &str) -> Outcome<Self> {
         let dir = env::temp_dir().join(format!("shunt-{}-{schema}", std::process::id()));
         fs::create_dir_all(&dir)?;
         Ok(Self {
             home: home.address()?,
             redis: redis.to_owned(),
             id: "user".to_owned(),
+            flag_key: flag_key.to_owned(),
             table: format!("{schema}.user"),
             shard_key: "id".to_owned(),
             shards: format!("{schema}.user_{{0..9}}"),
@@ -70,7 +73,7 @@ impl Setup {
             "listen = [\"tcp://127.0.0.1:{port}\", \"unix://{socket}\"]\n\
              [home]\nurl = \"{}\"\nuser = \"{}\"\n\
              [redis]\nurl = \"{}\"\n\
-             [[table]]\nid = \"{}\"\ntable = \"{}\"\nshard_key = \"{}\"\nshards = \"{}\"\n",
+             [[table]]\nid = \"{}\"\ntable = \"{}\"\nshard_key = \"{}\"\nshards = \"{}\"\nflag_key = \"{}\"\n",
             self.home,
             home::CONTROL_USER,
             self.redis,
@@ -78,6 +81,7 @@ impl Setup {
             self.table,
             self.shard_key,
             self.shards,
+            self.flag_key,
             socket = self.dir.join(format!("{name}.sock")).display(),
         )
     }

@@ -71,8 +71,8 @@ impl Summary {
         changes: &[Change],
         stretches: &[Stretch],
         samples: &[Sample],
+        ended: Micros,
     ) -> Self {
-        let ended = stretches.last().map_or(0, |stretch| stretch.ended);
         let flips = changes.iter().skip(1);
         let totals = Totals {
             acknowledged_writes: verdict.acknowledged_writes,
@@ -89,10 +89,11 @@ impl Summary {
         Self { totals, verdict, failure: None, rows }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong. A run in which nothing was written or read has shown nothing.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.failure.is_none() && self.verdict.is_clean()
+        let worked = self.verdict.acknowledged_writes > 0 && self.verdict.reads > 0;
+        worked && self.failure.is_none() && self.verdict.is_clean()
     }
 
     /// The findings, in words.

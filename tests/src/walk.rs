@@ -44,13 +44,13 @@ pub struct State {
 }
 
 impl Flag {
-    /// Connects. `cli` is a `redis-cli`.
+    /// Connects. `cli` is a `redis-cli`; `key` is the flag, `migrate_user` unless configured otherwise.
     ///
     /// # Errors
     /// When Redis is away.
-    pub async fn connect(url: &str, cli: Option<String>, id: &str) -> Outcome<Self> {
+    pub async fn connect(url: &str, cli: Option<String>, key: &str) -> Outcome<Self> {
         let redis = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
-        Ok(Self { url: url.to_owned(), cli, key: format!("migrate_{id}"), redis })
+        Ok(Self { url: url.to_owned(), cli, key: key.to_owned(), redis })
     }
 
     /// Forgets everything: a Redis that has never heard of this table.

@@ -110,6 +110,7 @@ async fn run(cli: &Cli) -> Outcome<Summary> {
         rows: cli.walk.rows,
         kill_in: cli.walk.kill_in,
         schema: "app".to_owned(),
+        flag_key: demo::FLAG_KEY.to_owned(),
     };
     let redis = servers::redis_url()?;
     Box::pin(demo::run(&mut home, &redis, Some(servers::redis_cli()), &options, screen)).await
