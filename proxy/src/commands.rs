@@ -29,23 +29,44 @@ impl Session {
         if !self.plane.planner.mentions(sql) {
             return self.query_without_tables(command, sql).await;
         }
-        if let Err(error) = self.learn_facts().await? {
-            self.reply(&error.payload());
-            return Ok(());
-        }
-        let facts = Arc::new(self.learnt_facts());
-        let statements = self.plane.planner.read(sql, &facts);
-        let last = statements.len().saturating_sub(1);
-        for (i, statement) in statements.iter().enumerate() {
-            let whole = (last == 0).then(|| payload.to_vec());
-            let payload = whole.unwrap_or_else(|| query::query_payload(statement.text(), self.relay.caps));
-            let origin =
-                Origin { payload: &payload, prepared: None, params: None, more: i < last, facts: &facts };
-            if !self.one_of_query(statement, origin).await? {
-                break;
-            }
+        let mut done = 0;
+        while let Some(after) = self.statements_of_query(payload, sql, done).await? {
+            done = after;
         }
         Ok(())
+    }
+
+    /// Runs the statements of a text that names a configured table, from byte `from` on. `Some(n)`: one
+    /// changed the facts (USE, SET), and what follows from byte `n` has to be read anew.
+    async fn statements_of_query(&mut self, payload: &[u8], sql: &[u8], from: usize) -> Flow<Option<usize>> {
+        if let Err(error) = self.learn_facts().await? {
+            self.reply(&error.payload());
+            return Ok(None);
+        }
+        let facts = Arc::new(self.learnt_facts());
+        let rest = &sql[from..];
+        let statements = self.plane.planner.read(rest, &facts);
+        let last = statements.len().saturating_sub(1);
+        for (i, statement) in statements.iter().enumerate() {
+            let split = from > 0 || last > 0;
+            let alone = split.then(|| query::query_payload(statement.text(), self.relay.caps));
+            let origin = Origin {
+                payload: alone.as_deref().unwrap_or(payload),
+                prepared: None,
+                params: None,
+                more: i < last,
+                facts: &facts,
+            };
+            if !self.one_of_query(statement, origin).await? {
+                return Ok(None);
+            }
+            if i < last && self.facts.is_none() {
+                let end = statement.range().end;
+                let semicolon = rest[end..].iter().position(|byte| *byte == b';');
+                return Ok(semicolon.map(|at| from + end + at + 1));
+            }
+        }
+        Ok(None)
     }
 
     /// One statement of a COM_QUERY; says whether the next one is to be run.

@@ -108,6 +108,13 @@ impl Plane {
         })
     }
 
+    /// Drops what is left of a table's block: the next ids come from above every id that is in use.
+    pub async fn forget_block(&self, table: &TableId) {
+        if let Some(per_table) = self.tables.get(table) {
+            *per_table.block.lock().await = Block::default();
+        }
+    }
+
     /// Marks `migrate_<name>_end` with the first row that was written to both sides. Off the hot
     /// path: once per epoch, in a task of its own that nothing waits for.
     pub fn note_insert(self: &Arc<Self>, snapshot: &Snapshot, id: u64) {

@@ -59,6 +59,8 @@ pub(crate) struct Session {
     pub kept_warnings: Option<Rows>,
     /// The running command's rows are binary.
     pub binary_rows: bool,
+    /// The running statement was already given ids of a new block.
+    pub tried_new_block: bool,
     /// Shunt itself makes the running command's answer: packets are counted by `reply_seq`.
     pub replying: bool,
     /// Sequence id of the next packet to the client.
@@ -99,6 +101,7 @@ impl Session {
             tables_locked: false,
             kept_warnings: None,
             binary_rows: false,
+            tried_new_block: false,
             replying: false,
             reply_seq: 0,
             savepoint: format!("shunt_{:016x}", random_u64()),

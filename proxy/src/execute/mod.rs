@@ -68,6 +68,7 @@ impl Session {
     /// Plans and runs one statement, however often the epoch ends under it.
     pub(crate) async fn statement(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
         let deadline = Instant::now() + EPOCH_WAIT;
+        self.tried_new_block = false;
         for _ in 0..MAX_TRIES {
             let snapshots = match self.snapshots(statement).await {
                 Ok(snapshots) => snapshots,

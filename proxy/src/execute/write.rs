@@ -16,6 +16,9 @@ use crate::{
     session::{Flow, Session},
 };
 
+/// ER_DUP_ENTRY.
+const DUPLICATE_KEY: u16 = 1062;
+
 /// How far the transaction of a write is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -142,6 +145,9 @@ impl Session {
         }
         let mut ok = match (visible, hidden) {
             (Ok(ok), Ok(())) => ok,
+            (Err(error), _) if self.id_was_taken(write, &error).await => {
+                return self.undo_unseen(stage).await;
+            }
             (Err(error), _) => return self.undo(stage, error).await,
             (_, Err(error)) => return self.effect_failed(write, stage, error).await,
         };
@@ -231,14 +237,32 @@ impl Session {
         self.undo(stage, error).await
     }
 
+    /// A generated id may meet one that a client gave explicitly through another sidecar, because this
+    /// one's block was taken before: once, the statement is run again with ids of a new block.
+    async fn id_was_taken(&mut self, write: &Write, error: &ErrInfo) -> bool {
+        let generated = matches!(write.needs, Needs::SequenceIds { count: 1.., .. });
+        if !generated || error.code != DUPLICATE_KEY || self.tried_new_block {
+            return false;
+        }
+        self.tried_new_block = true;
+        self.plane.forget_block(&write.table).await;
+        true
+    }
+
     /// Undoes the statement on both sides and answers with the error.
     async fn undo(&mut self, stage: Stage, error: ErrInfo) -> Flow<Done> {
+        self.undo_unseen(stage).await?;
+        let error = self.plane.with_legacy_names(error);
+        self.fail(error).await
+    }
+
+    /// Undoes the statement on both sides, to be run again.
+    async fn undo_unseen(&mut self, stage: Stage) -> Flow<Done> {
         match stage {
             Stage::Unopened => {}
             Stage::Own => self.rollback().await?,
             Stage::Clients => self.rollback_to_savepoint().await?,
         }
-        let error = self.plane.with_legacy_names(error);
-        self.fail(error).await
+        Ok(Done::Again)
     }
 }
