@@ -170,6 +170,7 @@ impl Session {
                 self.facts = None;
                 return;
             }
+            Head::Xa => self.in_xa = begins_xa(statement.text()),
             Head::LockTables(_) => self.tables_locked = true,
             Head::UnlockTables => self.tables_locked = false,
             Head::Prepare { name, text: Some(text) } => {
@@ -328,4 +329,11 @@ impl Session {
 /// A prepared SET, CALL or EXECUTE changes the session when it runs.
 fn may_hide_execute(sql: &[u8]) -> bool {
     may_change_session(sql)
+}
+
+/// `XA START` or `XA BEGIN`; every other XA statement ends or follows the branch.
+fn begins_xa(text: &[u8]) -> bool {
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let verb = words.nth(1).unwrap_or_default();
+    verb.eq_ignore_ascii_case(b"START") || verb.eq_ignore_ascii_case(b"BEGIN")
 }

@@ -55,6 +55,8 @@ pub(crate) struct Session {
     pub one_shots: Vec<Vec<u8>>,
     /// LOCK TABLES may be in force.
     pub tables_locked: bool,
+    /// Between XA START and XA END.
+    pub in_xa: bool,
     /// Warnings of the client's last statement, where Shunt's own statements followed it.
     pub kept_warnings: Option<Rows>,
     /// The running command's rows are binary.
@@ -99,6 +101,7 @@ impl Session {
             text_prepared: HashMap::new(),
             one_shots: Vec::new(),
             tables_locked: false,
+            in_xa: false,
             kept_warnings: None,
             binary_rows: false,
             tried_new_block: false,
@@ -219,6 +222,7 @@ impl Session {
         self.text_prepared.clear();
         self.one_shots.clear();
         self.tables_locked = false;
+        self.in_xa = false;
         self.kept_warnings = None;
     }
 

@@ -75,6 +75,9 @@ impl Session {
                 Err(error) => return self.unavailable(&error).await,
             };
             let plan = self.plan(statement, &snapshots, origin);
+            if self.in_xa && takes_gate(&plan) {
+                return self.refuse(&in_xa()).await;
+            }
             if let Some(held) = held(&plan, &snapshots) {
                 match self.wait_for_epoch(&held.gate.table, held.epoch(), deadline).await {
                     Ok(()) => continue,
@@ -164,14 +167,27 @@ impl Session {
     }
 }
 
-/// The snapshot in `hold` that keeps this plan from running: writes wait, plain reads do not.
-fn held<'s>(plan: &Plan, snapshots: &'s Snapshots) -> Option<&'s Arc<Snapshot>> {
-    let waits = match plan {
+/// Whether a plan runs under the gate: it writes or locks.
+fn takes_gate(plan: &Plan) -> bool {
+    match plan {
         Plan::Relay | Plan::Refuse(_) => false,
         Plan::ShardRead(read) => read.locking,
         Plan::Gated { .. } | Plan::Write(_) => true,
-    };
-    snapshots.iter().find(|snapshot| waits && snapshot.phase().is_none())
+    }
+}
+
+/// A prepared branch outlives its connection, and on MariaDB loses its gate with it.
+fn in_xa() -> Refusal {
+    Refusal {
+        reason: "xa",
+        message: "an XA transaction cannot write or lock a sharded table; nothing was done: use an ordinary transaction"
+            .to_owned(),
+    }
+}
+
+/// The snapshot in `hold` that keeps this plan from running: writes wait, plain reads do not.
+fn held<'s>(plan: &Plan, snapshots: &'s Snapshots) -> Option<&'s Arc<Snapshot>> {
+    snapshots.iter().find(|snapshot| takes_gate(plan) && snapshot.phase().is_none())
 }
 
 /// Whether the side that was read under `before` is still written under `now`; if so a read that
