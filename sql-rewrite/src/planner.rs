@@ -34,6 +34,7 @@ pub struct Statement {
     head: Head,
     tokens: Vec<Token>,
     partner: Vec<usize>,
+    placeholders: Vec<usize>,
     parsed: Parsed,
     verdict: Verdict,
     named: Vec<Named>,
@@ -65,6 +66,15 @@ impl Statement {
     #[must_use]
     pub fn tables(&self) -> &[TableId] {
         &self.tables
+    }
+
+    /// A locking clause stands anywhere in it, also behind a parenthesised UNION.
+    fn locks(&self) -> bool {
+        let source = self.source();
+        (0..source.len()).any(|i| {
+            source.word(i, "FOR") && source.any_word(i + 1, &["UPDATE", "SHARE"])
+                || source.words(i, &["LOCK", "IN"])
+        })
     }
 
     fn may_write(&self) -> bool {
@@ -125,6 +135,7 @@ impl Planner {
             head: Head::Other,
             tokens: Vec::new(),
             partner: Vec::new(),
+            placeholders: Vec::new(),
             parsed,
             verdict: Verdict::NotNeeded,
             named: Vec::new(),
@@ -174,6 +185,7 @@ impl Planner {
             };
         };
         let source = Source::new(&text, &kept, &partner);
+        let placeholders = (0..kept.len()).filter(|i| source.kind(*i) == Some(TokenKind::Param)).collect();
         let parsed = read(source);
         let verdict = crosscheck(source, &parsed);
         let named: Vec<Named> =
@@ -181,7 +193,19 @@ impl Planner {
         let seen = occurrences(&text, &kept, &head, facts, &self.tables);
         let control = seen.iter().any(|at| is_control(&text, &kept, at));
         let tables = self.touched(&parsed, &verdict, &named, &seen);
-        Statement { text, range, head, tokens: kept, partner, parsed, verdict, named, tables, control }
+        Statement {
+            text,
+            range,
+            head,
+            tokens: kept,
+            partner,
+            placeholders,
+            parsed,
+            verdict,
+            named,
+            tables,
+            control,
+        }
     }
 
     /// The tables that the references name; where the statement is not understood, or names a whole
@@ -290,7 +314,7 @@ impl Planning<'_> {
                 self.refuse(reasons::MULTI_TABLE, &format!("{verb} of several tables"))
             }
             Shape::Expressions(verb) => {
-                if self.reads_legacy() && !self.locks() {
+                if self.reads_legacy() && !self.statement.locks() {
                     return Ok(Plan::Relay);
                 }
                 self.refuse(reasons::READ_IN_EXPRESSION, &format!("{verb} with a subquery"))
@@ -320,7 +344,9 @@ impl Planning<'_> {
     fn in_legacy(&self) -> Plan {
         let gated = |implicit_commit| Plan::Gated { tables: self.statement.tables.clone(), implicit_commit };
         match &self.statement.parsed.shape {
-            Shape::Query | Shape::Expressions(_) if !self.locks() && self.understood() => Plan::Relay,
+            Shape::Query | Shape::Expressions(_) if !self.statement.locks() && self.understood() => {
+                Plan::Relay
+            }
             Shape::Shows
             | Shape::Harmless
             | Shape::TextPrepare
@@ -335,10 +361,6 @@ impl Planning<'_> {
         !matches!(self.statement.verdict, Verdict::Doubtful(_))
     }
 
-    fn locks(&self) -> bool {
-        self.statement.parsed.blocks.iter().any(|block| block.lock.is_some())
-    }
-
     fn reads_legacy(&self) -> bool {
         self.views.iter().all(|view| matches!(view.phase, Phase::Legacy | Phase::DualWrite))
     }
@@ -348,7 +370,7 @@ impl Planning<'_> {
         let only_shards = self.statement.named.iter().all(|named| !matches!(named, Named::Legacy(_)));
         match &self.statement.parsed.shape {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
-            Shape::Query if only_shards && !self.locks() => Ok(Plan::Relay),
+            Shape::Query if only_shards && !self.statement.locks() => Ok(Plan::Relay),
             _ => self.refuse(reasons::DIRECT_WRITE, "a statement on a shard table or on schema `shunt`"),
         }
     }
@@ -356,7 +378,7 @@ impl Planning<'_> {
     fn query(&self, first: &TableId) -> Result<Plan, Refusal> {
         let gated = || Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false };
         if self.views.len() > 1 {
-            if self.reads_legacy() && !self.locks() && self.understood() {
+            if self.reads_legacy() && !self.statement.locks() && self.understood() {
                 return Ok(Plan::Relay);
             }
             return self
@@ -368,7 +390,7 @@ impl Planning<'_> {
             return Ok(gated());
         }
         self.check_verdict()?;
-        match (phase, self.locks()) {
+        match (phase, self.statement.locks()) {
             (Phase::Legacy | Phase::DualWrite, false) => Ok(Plan::Relay),
             (Phase::Legacy | Phase::DualWrite | Phase::ShardRead, true) => Ok(gated()),
             (Phase::ShardRead | Phase::Shards, locking) => {
@@ -438,6 +460,7 @@ impl Planning<'_> {
             parsed,
             facts: self.facts,
             params: self.params,
+            placeholders: &self.statement.placeholders,
             schema: &view.schema,
             phase: view.phase,
             target,

@@ -2,14 +2,23 @@
 
 use std::ops::Range;
 
-/// Replacements over one text, by byte range. They do not overlap.
+/// Replacements over one text, by byte range. They do not overlap; of several at one place the first
+/// made comes first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Edits(Vec<(Range<usize>, Vec<u8>)>);
+pub(crate) struct Edits(Vec<Edit>);
+
+/// A range and what takes its place.
+type Edit = (Range<usize>, Vec<u8>);
+
+fn place(edit: &Edit) -> (usize, usize) {
+    (edit.0.start, edit.0.end)
+}
 
 impl Edits {
     /// Replaces `range`; an empty range inserts before it.
     pub(crate) fn replace(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
-        self.0.push((range, with.into()));
+        let at = self.0.partition_point(|edit| place(edit) <= (range.start, range.end));
+        self.0.insert(at, (range, with.into()));
     }
 
     /// Inserts before byte `at`.
@@ -19,19 +28,19 @@ impl Edits {
 
     /// These and `more`.
     pub(crate) fn with(&self, more: &Self) -> Self {
-        Self(self.0.iter().chain(&more.0).cloned().collect())
+        let mut all: Vec<Edit> = self.0.iter().chain(&more.0).cloned().collect();
+        all.sort_by_key(place);
+        Self(all)
     }
 
-    /// The bytes of `range` with the edits that lie in it. Of edits at one place the first made
-    /// comes first.
+    /// The bytes of `range` with the edits that lie in it.
     pub(crate) fn render(&self, text: &[u8], range: Range<usize>) -> Vec<u8> {
-        let mut edits: Vec<_> =
-            self.0.iter().filter(|(at, _)| at.start >= range.start && at.end <= range.end).collect();
-        edits.sort_by_key(|(at, _)| (at.start, at.end));
+        let first = self.0.partition_point(|(at, _)| at.start < range.start);
+        let inside = self.0.iter().skip(first).take_while(|(at, _)| at.start <= range.end);
         let mut out = Vec::with_capacity(range.len() + 64);
         let mut done = range.start;
-        for (at, with) in edits {
-            if at.start < done {
+        for (at, with) in inside {
+            if at.start < done || at.end > range.end {
                 continue;
             }
             out.extend_from_slice(text.get(done..at.start).unwrap_or_default());

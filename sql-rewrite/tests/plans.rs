@@ -12,45 +12,9 @@ mod common;
 
 use std::fmt::Write as _;
 
-use sql_rewrite::{Learnt, Value, explain};
+use common::{Case, cases, option, params};
+use sql_rewrite::{Learnt, explain};
 use topology::Phase;
-
-struct Case {
-    options: String,
-    sql: String,
-}
-
-fn cases(text: &str) -> (String, Vec<Case>) {
-    let mut parts = text.split("@@");
-    let head = parts.next().unwrap_or_default().to_owned();
-    let cases = parts
-        .map(|part| {
-            let (options, rest) = part.split_once('\n').unwrap_or((part, ""));
-            let sql = rest.split("\n----").next().unwrap_or_default().trim_end().to_owned();
-            Case { options: options.trim().to_owned(), sql }
-        })
-        .collect();
-    (head, cases)
-}
-
-fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
-    options.split('|').map(str::trim).find_map(|option| {
-        let rest = option.strip_prefix(name)?;
-        (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim())
-    })
-}
-
-fn value(text: &str) -> Value {
-    match text {
-        "NULL" => Value::Null,
-        "LONG" => Value::LongData,
-        _ => match (text.parse(), text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''))) {
-            (Ok(number), _) => Value::Int(number),
-            (_, Some(inner)) => Value::Text(inner.as_bytes().to_vec()),
-            _ => Value::Double(text.parse().unwrap()),
-        },
-    }
-}
 
 fn rows(text: &str) -> Learnt {
     let cell = |cell: &str| (cell != "NULL").then(|| cell.as_bytes().to_vec());
@@ -62,8 +26,7 @@ fn planned(case: &Case, keep_pins: bool) -> String {
     let schemas = common::tables();
     let planner = common::planner(&schemas);
     let facts = common::facts(option(&case.options, "mariadb").is_some());
-    let params: Option<Vec<Value>> =
-        option(&case.options, "params").map(|list| list.split(',').map(|item| value(item.trim())).collect());
+    let params = params(case);
     let learnt = option(&case.options, "rows").map(rows);
     let mut shown: Vec<(String, String)> = Vec::new();
     for phase in common::PHASES {
@@ -143,4 +106,13 @@ fn golden_plans() {
     }
     assert!(wrong.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the files", wrong.join("\n"));
     assert!(seen > 30, "only {seen} cases");
+}
+
+#[test]
+fn every_reason_is_in_the_documentation() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SQL.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for (reason, advice) in sql_rewrite::REFUSALS {
+        assert!(text.contains(&format!("| `{reason}` | {advice} |")), "{reason} is not in docs/SQL.md");
+    }
 }

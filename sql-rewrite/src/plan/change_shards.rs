@@ -11,7 +11,7 @@ use super::{
         MAX_KEYS, Restrictable, changed_keys, check, check_twice, clauses, filter_conjuncts, key_columns,
         key_items, new_values, select_limit, write,
     },
-    context::Renames,
+    context::{Naming, Renames},
     keys::restriction,
     pins,
     program::{KeyColumns, KeyRow, Logged, Work},
@@ -45,7 +45,7 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
     let work = ShardChange {
         text: Restrictable::new(cx, change, edits),
         columns,
-        on_shard: cx.table().shards().iter().map(|shard| cx.on_shard(shard, renames)).collect(),
+        naming: cx.naming(renames),
         by_alias: renames == Renames::ByAlias || cx.target.alias.is_some(),
         changes_primary_key: changed_keys(cx, change).iter().any(|a| cx.schema.in_primary_key(&a.column)),
         first: shards.first().copied().unwrap_or(ShardId(0)),
@@ -131,7 +131,7 @@ fn order_items(cx: &Context<'_>, change: &Change, _: &Edits) -> Result<Vec<(Span
 pub(crate) struct ShardChange {
     text: Restrictable,
     pub(crate) columns: KeyColumns,
-    on_shard: Vec<Edits>,
+    naming: Naming,
     by_alias: bool,
     changes_primary_key: bool,
     /// Where the statement runs if no row is found.
@@ -188,7 +188,7 @@ impl ShardChange {
             format!("{}.", self.shard_name(shard).quoted())
         };
         let restriction = restriction(&self.columns.schema, &qualifier, &keys);
-        let edits = self.on_shard.get(shard.0 as usize).cloned().unwrap_or_default();
+        let edits = self.naming.edits(&self.shard_name(shard).quoted());
         self.text.restricted(&edits, &restriction)
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Context<'a> {
     pub(crate) phase: Phase,
     /// The reference to the configured table.
     pub(crate) target: &'a TableRef,
+    /// The tokens that are `?`, in order.
+    pub(crate) placeholders: &'a [usize],
     /// Where sqlparser sees columns, by byte.
     pub(crate) columns: &'a std::collections::BTreeSet<usize>,
 }
@@ -72,13 +74,10 @@ impl<'a> Context<'a> {
         format!("{}.", quote_ident(self.target.alias.as_deref().unwrap_or(&self.target.name)))
     }
 
-    /// Which `?` it is, counted from 0.
-    fn param_number(&self, token: usize) -> usize {
-        self.source.tokens()[..token].iter().filter(|token| token.kind == TokenKind::Param).count()
-    }
-
+    /// The value of the `?` at this token.
     fn param(&self, token: usize) -> Option<&'a Value> {
-        self.params?.get(self.param_number(token))
+        let number = self.placeholders.binary_search(&token).ok()?;
+        self.params?.get(number)
     }
 
     /// The value of an operand that is a parameter.
@@ -97,8 +96,7 @@ impl<'a> Context<'a> {
     /// Edits that put every parameter into the text as a literal.
     pub(crate) fn inlined(&self) -> Result<Edits, Refusal> {
         let mut edits = Edits::default();
-        let params = (0..self.source.len()).filter(|i| self.source.kind(*i) == Some(TokenKind::Param));
-        for i in params {
+        for &i in self.placeholders {
             let Some(value) = self.param(i) else {
                 return self
                     .refuse(refusal::UNKNOWN_PARAMETER, "it needs the value of a `?` that is not known");
@@ -106,7 +104,7 @@ impl<'a> Context<'a> {
             if *value == Value::LongData {
                 return self.refuse(refusal::LONG_DATA, "it needs a parameter that was sent as long data");
             }
-            let in_limit = i > 0 && self.limits().any(|limit| limit.contains(&i));
+            let in_limit = self.limits().any(|limit| limit.contains(&i));
             let form = if in_limit { limit_literal(value) } else { literal(value, self.facts) };
             let Some(bytes) = form else {
                 return self.refuse(refusal::UNKNOWN_PARAMETER, "a parameter has no literal form");
@@ -172,7 +170,7 @@ impl<'a> Context<'a> {
     }
 
     /// The bytes of a string operand, where the session's character set is UTF-8.
-    fn string(&self, operand: &Operand) -> Option<Vec<u8>> {
+    pub(crate) fn string(&self, operand: &Operand) -> Option<Vec<u8>> {
         if self.facts.charset != Charset::Utf8 {
             return None;
         }
@@ -291,39 +289,36 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Edits that make the statement name `shard`, with an alias where the statement may use the
-    /// table's name for its columns.
-    pub(crate) fn on_shard(&self, shard: &QualifiedName, renames: Renames) -> Edits {
-        match (renames, &self.target.alias) {
-            (Renames::ByRespelling, None) => {
-                let mut edits = Edits::default();
-                edits.replace(self.source.byte_range(&self.target.tokens), shard.quoted());
-                self.respell(&mut edits, Some(shard));
-                edits
-            }
-            _ => self.on_factor(&shard.quoted()),
+    /// How the statement is made to name a shard table.
+    pub(crate) fn naming(&self, renames: Renames) -> Naming {
+        let by_alias = renames == Renames::ByAlias || self.target.alias.is_some();
+        let needs_alias = by_alias && self.target.alias.is_none();
+        let qualifiers = if self.target.alias.is_some() { Vec::new() } else { self.qualifiers(!by_alias) };
+        Naming {
+            name: self.source.byte_range(&self.target.tokens),
+            alias: needs_alias.then(|| quote_ident(&self.target.name)),
+            qualifiers,
         }
+    }
+
+    /// Edits that make the statement name `shard`.
+    pub(crate) fn on_shard(&self, shard: &QualifiedName, renames: Renames) -> Edits {
+        self.naming(renames).edits(&shard.quoted())
     }
 
     /// Edits that put `factor` in the place of the table, under its alias or its own name.
     pub(crate) fn on_factor(&self, factor: &str) -> Edits {
-        let mut edits = Edits::default();
-        let name = self.source.byte_range(&self.target.tokens);
-        if self.target.alias.is_some() {
-            edits.replace(name, factor);
-        } else {
-            edits.replace(name, format!("{factor} AS {}", quote_ident(&self.target.name)));
-            self.respell(&mut edits, None);
-        }
-        edits
+        self.naming(Renames::ByAlias).edits(factor)
     }
 
-    /// Respells `user.col` and `app.user.col` outside the table reference itself.
-    fn respell(&self, edits: &mut Edits, shard: Option<&QualifiedName>) {
+    /// Where the statement qualifies a column with the table: `app.user` of `app.user.col`, and the
+    /// `user` of `user.col` if `all`.
+    fn qualifiers(&self, all: bool) -> Vec<Range<usize>> {
         let source = self.source;
+        let in_table = |i: usize| self.parsed.tables.iter().any(|table| table.tokens.contains(&i));
+        let mut found = Vec::new();
         for i in 0..source.len() {
-            let in_table = self.parsed.tables.iter().any(|table| table.tokens.contains(&i));
-            if in_table || i > 0 && source.op(i - 1, ".") {
+            if !source.op(i + 1, ".") || i > 0 && source.op(i - 1, ".") || in_table(i) {
                 continue;
             }
             let Some((parts, end)) = source.dotted(i) else {
@@ -332,19 +327,18 @@ impl<'a> Context<'a> {
             // `user.*` is dotted up to the point before the star.
             let star = source.op(end, ".") && source.op(end + 1, "*");
             let qualifier = if star { parts.as_slice() } else { &parts[..parts.len() - 1] };
-            let tokens = i..i + (2 * qualifier.len()).saturating_sub(1);
             let ours = match qualifier {
-                [name] if shard.is_some() => self.is_target_name(name),
+                [name] if all => self.is_target_name(name),
                 [schema, name] => {
                     self.is_target_name(name) && same_name(schema, &self.table().legacy().schema, self.facts)
                 }
                 _ => false,
             };
             if ours {
-                let spelled = shard.map_or_else(|| quote_ident(&self.target.name), |shard| shard.quoted());
-                edits.replace(source.byte_range(&tokens), spelled);
+                found.push(source.byte_range(&(i..i + 2 * qualifier.len() - 1)));
             }
         }
+        found
     }
 
     /// The whole text with `edits`.
@@ -379,6 +373,30 @@ pub(crate) enum Renames {
     ByAlias,
     /// No alias is possible there: qualified columns are respelled.
     ByRespelling,
+}
+
+/// Where a statement names its table, so that it can be made to name another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Naming {
+    name: Range<usize>,
+    /// The alias that the other table gets.
+    alias: Option<String>,
+    /// Qualifications of columns that are respelled: as the alias, or as the other table.
+    qualifiers: Vec<Range<usize>>,
+}
+
+impl Naming {
+    /// Edits that put `factor` in the table's place.
+    pub(crate) fn edits(&self, factor: &str) -> Edits {
+        let mut edits = Edits::default();
+        let named =
+            self.alias.as_ref().map_or_else(|| factor.to_owned(), |alias| format!("{factor} AS {alias}"));
+        edits.replace(self.name.clone(), named);
+        for qualifier in &self.qualifiers {
+            edits.replace(qualifier.clone(), self.alias.as_deref().unwrap_or(factor));
+        }
+        edits
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

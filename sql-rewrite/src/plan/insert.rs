@@ -207,7 +207,7 @@ fn given(cx: &Context<'_>, name: &str, value: Option<Span>) -> Result<Given, Ref
     if column.auto_increment && generates(cx, &operand) {
         return Ok(Given::Generated);
     }
-    let Some(exact) = cx.exact(column, &operand) else {
+    let Some(exact) = cx.exact(column, &operand).or_else(|| stored_integer(cx, column, &operand)) else {
         return refuse(refusal::KEY_NOT_LITERAL, &format!("`{}`", cx.shown(&span)));
     };
     if !fits(column, &exact) {
@@ -216,9 +216,19 @@ fn given(cx: &Context<'_>, name: &str, value: Option<Span>) -> Result<Given, Ref
     Ok(Given::Exact(exact))
 }
 
+/// The integer that an integer column stores for a string of digits. Comparisons convert otherwise
+/// (by DOUBLE), so this is for values that are stored: drivers that bind everything as text.
+fn stored_integer(cx: &Context<'_>, column: &Column, operand: &Operand) -> Option<Exact> {
+    let text = String::from_utf8(cx.string(operand)?).ok()?;
+    let integer: i128 = text.parse().ok()?;
+    let plain = integer.to_string() == text && matches!(column.kind, ColumnKind::Integer { .. });
+    plain.then_some(Exact { sql: text, integer: Some(integer) })
+}
+
 /// NULL, DEFAULT and, without NO_AUTO_VALUE_ON_ZERO, 0 let the server make an id.
 fn generates(cx: &Context<'_>, operand: &Operand) -> bool {
-    let zero = cx.integer(operand) == Some(0) && !cx.facts.sql_mode.no_auto_value_on_zero;
+    let zero = (cx.integer(operand) == Some(0) || cx.string(operand).is_some_and(|text| text == b"0"))
+        && !cx.facts.sql_mode.no_auto_value_on_zero;
     let null = match operand {
         Operand::Literal(span) => cx.source.any_word(span.start, &["NULL", "DEFAULT"]),
         Operand::Param(_) => cx.value(operand) == Some(&Value::Null),

@@ -11,7 +11,7 @@ use topology::{ShardId, quote_ident};
 use super::{
     Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
     change::write,
-    context::Renames,
+    context::{Naming, Renames},
     insert::{RowKeys, check, column_names},
     program::{Logged, Work},
     refusal,
@@ -27,8 +27,8 @@ pub(crate) struct SplitInsert {
     text: Vec<u8>,
     /// Parameters.
     edits: Edits,
-    /// For each shard, what makes the text name it.
-    on_shard: Vec<Edits>,
+    /// What makes the text name a shard.
+    naming: Naming,
     rows: Vec<SplitRow>,
     /// Distance between generated ids, if they are generated.
     increment: Option<u64>,
@@ -79,7 +79,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
     let work = SplitInsert {
         text: cx.source.text().to_vec(),
         edits,
-        on_shard: cx.table().shards().iter().map(|shard| cx.on_shard(shard, Renames::ByRespelling)).collect(),
+        naming: cx.naming(Renames::ByRespelling),
         rows: rows.map(|((range, id), keys)| SplitRow { range, id, keys }).collect(),
         increment: generates.then_some(increment),
         id_is_shard_key: cx.schema.is_shard_key(auto),
@@ -204,10 +204,8 @@ impl SplitInsert {
     }
 
     fn text(&self, edits: &Edits, shard: ShardId, rows: &[&SplitRow]) -> Vec<u8> {
-        let edits = match self.on_shard.get(shard.0 as usize) {
-            Some(on_shard) => edits.with(on_shard),
-            None => edits.clone(),
-        };
+        let name = self.logged.schema.table.shard(shard).quoted();
+        let edits = edits.with(&self.naming.edits(&name));
         let ([first, .., last], false) = (self.rows.as_slice(), rows.len() == self.rows.len()) else {
             return edits.render(&self.text, 0..self.text.len());
         };

@@ -1,9 +1,9 @@
-//! Tables and sessions for the planner's tests.
+//! Tables, sessions and cases for the planner's tests.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::sync::Arc;
 
-use sql_rewrite::{Charset, Facts, Server, SqlMode, TableView};
+use sql_rewrite::{Charset, Facts, Server, SqlMode, TableView, Value};
 use topology::{Column, ColumnKind, Generated, Phase, ShardedTable, TableId, TableSchema, UniqueKey};
 
 pub const PHASES: [Phase; 4] = [Phase::Legacy, Phase::DualWrite, Phase::ShardRead, Phase::Shards];
@@ -131,7 +131,7 @@ pub fn facts(mariadb: bool) -> Facts {
 }
 
 /// All tables in one phase.
-pub fn view(schemas: &[TableSchema], phase: Phase) -> impl Fn(&TableId) -> Option<TableView> {
+pub fn view(schemas: &[TableSchema], phase: Phase) -> impl Fn(&TableId) -> Option<TableView> + use<> {
     let schemas: Vec<Arc<TableSchema>> = schemas.iter().cloned().map(Arc::new).collect();
     move |id| {
         let schema = schemas.iter().find(|schema| schema.table.id() == id)?;
@@ -141,4 +141,46 @@ pub fn view(schemas: &[TableSchema], phase: Phase) -> impl Fn(&TableId) -> Optio
 
 pub fn planner(schemas: &[TableSchema]) -> sql_rewrite::Planner {
     sql_rewrite::Planner::new(schemas.iter().map(|schema| Arc::new(schema.table.clone())).collect())
+}
+
+/// One golden case.
+pub struct Case {
+    pub options: String,
+    pub sql: String,
+}
+
+pub fn cases(text: &str) -> (String, Vec<Case>) {
+    let mut parts = text.split("@@");
+    let head = parts.next().unwrap_or_default().to_owned();
+    let cases = parts
+        .map(|part| {
+            let (options, rest) = part.split_once('\n').unwrap_or((part, ""));
+            let sql = rest.split("\n----").next().unwrap_or_default().trim_end().to_owned();
+            Case { options: options.trim().to_owned(), sql }
+        })
+        .collect();
+    (head, cases)
+}
+
+pub fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
+    options.split('|').map(str::trim).find_map(|option| {
+        let rest = option.strip_prefix(name)?;
+        (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim())
+    })
+}
+
+fn value(text: &str) -> Value {
+    match text {
+        "NULL" => Value::Null,
+        "LONG" => Value::LongData,
+        _ => match (text.parse(), text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''))) {
+            (Ok(number), _) => Value::Int(number),
+            (_, Some(inner)) => Value::Text(inner.as_bytes().to_vec()),
+            _ => Value::Double(text.parse().unwrap()),
+        },
+    }
+}
+
+pub fn params(case: &Case) -> Option<Vec<Value>> {
+    option(&case.options, "params").map(|list| list.split(',').map(|item| value(item.trim())).collect())
 }
