@@ -122,6 +122,11 @@ impl Bench {
         ] {
             root.query_drop(sql).await.unwrap();
         }
+        self.fill_shards().await;
+    }
+
+    async fn fill_shards(&mut self) {
+        let root = self.home.root();
         for schema in &self.schemas {
             let columns = schema.stored_column_list();
             for (id, shard) in schema.table.numbered_shards() {
