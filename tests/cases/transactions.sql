@@ -60,6 +60,7 @@ INSERT INTO user (name) VALUES ('g1');
 SELECT LAST_INSERT_ID();
 INSERT INTO user (name) VALUES ('g2'), ('g3');
 SELECT LAST_INSERT_ID();
+-- refused 1101 0111 0011
 UPDATE user SET score = 5 WHERE id = LAST_INSERT_ID();
 INSERT INTO orders (user_id, amount) VALUES (LAST_INSERT_ID(), 1);
 COMMIT;

@@ -50,7 +50,10 @@ INSERT INTO user () VALUES ();
 INSERT INTO user VALUES (DEFAULT, DEFAULT, NULL, NULL, DEFAULT, DEFAULT, DEFAULT, DEFAULT, NULL, NULL, NULL, DEFAULT, NULL, NULL);
 
 -- case insert: expressions and functions of constants
+-- refused 1101 0111 0011
 INSERT INTO user (id, name, score, born) VALUES (30 + 71, CONCAT('a', 'b'), 2 * 1.5, DATE_ADD('2020-02-28', INTERVAL 1 DAY));
+
+INSERT INTO user (id, name, score, born) VALUES (101, CONCAT('a', 'b'), 2 * 1.5, DATE_ADD('2020-02-28', INTERVAL 1 DAY));
 
 -- case insert: duplicate key
 INSERT INTO user (id, name) VALUES (5, 'dup');
@@ -120,6 +123,7 @@ UPDATE user SET name = 'none' ORDER BY id LIMIT 0;
 
 -- case update: changes the shard key
 UPDATE user SET id = 10005 WHERE id = 5;
+-- refused 0011
 UPDATE user SET id = id + 20000 WHERE id IN (7, 8, 9);
 UPDATE user SET id = 6 WHERE id = 10;
 SELECT id, name FROM user WHERE id IN (5, 10005, 20007, 6, 10);
@@ -134,6 +138,7 @@ UPDATE user SET age = 1 WHERE id = '18';
 UPDATE user SET age = 2 WHERE id = 19.0;
 UPDATE user SET age = 3 WHERE id = 1.9e1;
 UPDATE user SET age = 4 WHERE id = 10 + 10;
+-- refused 1101 0111 0011
 UPDATE user SET age = 5 WHERE id IS NULL;
 UPDATE user SET age = 6 WHERE id = NULL;
 

@@ -34,6 +34,8 @@ pub struct Worker {
     conn: Option<Conn>,
     /// The generation of routes that the connection belongs to.
     route: u64,
+    /// The last attempt to connect failed, and that is written down.
+    away: bool,
     /// The rows it owns that are there: token to id.
     rows: BTreeMap<Token, u64>,
     /// Rows of unanswered writes.
@@ -61,6 +63,7 @@ impl Worker {
             shared,
             conn: None,
             route: 0,
+            away: false,
             rows,
             unknown: BTreeSet::new(),
             next,
@@ -97,9 +100,12 @@ impl Worker {
         self.route = route;
         match timeout(Duration::from_secs(10), Conn::new(opts)).await {
             Ok(Ok(conn)) => self.conn = Some(conn),
+            // Once, not for each of the attempts that follow.
+            _ if self.away => {}
             Ok(Err(error)) => self.trouble("connect", &error),
             Err(_) => self.disconnected("connect", "no answer for 10 s".to_owned()),
         }
+        self.away = self.conn.is_none();
         self.conn.is_some()
     }
 

@@ -81,8 +81,8 @@ impl Observer {
             screen,
             seen: Arc::clone(&sender),
             stop: Arc::clone(&stop),
-            told: 0,
-            acknowledged: 0,
+            told: shared.samples(0).len(),
+            acknowledged: shared.acknowledged_so_far(),
         };
         let scans = Scans {
             scanner,

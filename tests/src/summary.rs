@@ -130,7 +130,7 @@ impl Summary {
             t.acknowledged_writes, self.verdict.reads, t.seconds, t.flips, t.flip_ms_max
         );
         text += &format!(
-            "{} connections were cut by a kill on purpose, which left {} writes without an answer; \
+            "{} times a client lost or missed the sidecar that was killed on purpose, which left {} writes without an answer; \
              {} deadlocks or lock timeouts, as any server gives.\n\n",
             self.verdict.outage_errors, self.verdict.unknown_writes, self.verdict.native_errors
         );

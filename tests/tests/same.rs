@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use mysql_async::prelude::Queryable;
 use tests::{
     Outcome,
@@ -12,10 +14,13 @@ use tests::{
     same::{
         Finding, Protocol, Same,
         case::{Case, parse},
+        told,
     },
     servers::{self, Kind},
+    shunt::{Setup, Sidecar},
+    walk::Flag,
 };
-use topology::ShardedTable;
+use topology::{Phase, ShardedTable};
 
 // The same length, so that nothing differs by it.
 const REAL: &str = "shopdb";
@@ -47,10 +52,6 @@ async fn all(same: &mut Same, kind: Kind) -> Outcome<Vec<Finding>> {
         }
     }
     Ok(found)
-}
-
-fn told(found: &[Finding]) -> String {
-    found.iter().map(|finding| format!("\n{finding}")).collect()
 }
 
 async fn alone(kind: Kind) -> Outcome {
@@ -125,4 +126,47 @@ async fn nothing_differs_without_shunt_and_mutants_are_found_on_mysql() {
 #[tokio::test]
 async fn nothing_differs_without_shunt_and_mutants_are_found_on_mariadb() {
     alone(Kind::MariaDb).await.unwrap();
+}
+
+/// A step of the walk with its guards: the tables are small.
+const STEP_LIMIT: Duration = Duration::from_secs(60);
+
+async fn through_shunt(kind: Kind) -> Outcome {
+    let mut home = Home::claim(kind).await?;
+    let redis = servers::redis_url()?;
+    let key = format!("migrate_user_{}", kind.name());
+    let mut flag = Flag::connect(&redis, None, &key).await?;
+    flag.forget().await?;
+    Same::prepare(&mut home, &table(), REAL, TWIN).await?;
+    let mut sidecar = Sidecar::start(&Setup::user(&home, REAL, &redis, &key)?, kind.name()).await?;
+    let through = Some(("127.0.0.1", sidecar.port()));
+    let mut same = Same::new(&home, table(), REAL, TWIN, through).await?;
+    let mut found = Vec::new();
+    for phase in Phase::ALL {
+        if phase != Phase::Legacy {
+            flag.set(phase).await?;
+        }
+        flag.until(phase.flag(), STEP_LIMIT, |state| state.phase == Some(phase)).await?;
+        if phase == Phase::DualWrite {
+            // Before the copy is certified the shards are only on their way to being equal.
+            flag.until("a certified copy", STEP_LIMIT, tests::walk::State::certified).await?;
+        }
+        same.phase = phase;
+        found.extend(all(&mut same, kind).await?);
+    }
+    sidecar.stop().await?;
+    assert!(found.is_empty(), "{} findings: {}", found.len(), told(&found));
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "until `shunt run` executes plans"]
+async fn nothing_differs_through_shunt_in_all_phases_on_mysql() {
+    through_shunt(Kind::MySql).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "until `shunt run` executes plans"]
+async fn nothing_differs_through_shunt_in_all_phases_on_mariadb() {
+    through_shunt(Kind::MariaDb).await.unwrap();
 }

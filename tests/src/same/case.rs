@@ -5,7 +5,7 @@
 //! -- params 5, 'x', NULL             values of the next statement's question marks
 //! -- ordered                         the next statement orders its rows totally: compare them in order
 //! -- count                           it does not, and has a LIMIT: compare only the number of rows
-//! -- refused 1101 0111 0011          the next statement is refused by name in these phases
+//! -- refused 1101 0111 0011          the next statement may be refused by name in these phases; else it is the same
 //! -- only mysql                      (or mariadb) the whole case, where the other server lacks the syntax
 //! UPDATE user SET name = 'x' WHERE id = 5;
 //! ```
@@ -36,7 +36,7 @@ pub struct Step {
     pub values: Vec<Value>,
     /// How its rows are compared.
     pub rows: Rows,
-    /// Phases in which it is refused.
+    /// Phases in which it may be refused by name.
     pub refused: Vec<Phase>,
 }
 
