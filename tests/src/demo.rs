@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mysql_async::{Conn, Opts, prelude::Queryable};
+use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 use tokio::time::{Instant, sleep};
 use topology::{Phase, ShardedTable};
 
@@ -249,7 +249,7 @@ pub async fn load(options: &LoadOptions, redis_cli: Option<String>, screen: Scre
     let clock = Clock::start();
     let mut scanner = Scanner::connect(&options.direct, clock, user_table(&schema)?).await?;
     let seeds = rows_of_before(&mut scanner, options, &schema, &screen).await?;
-    let through = options.through.iter().map(|url| Opts::from_url(url)).collect::<Result<Vec<_>, _>>()?;
+    let through = options.through.iter().map(|url| sidecar(url)).collect::<Outcome<Vec<_>>>()?;
     let routes = Routes { opts: through, through: true };
     let load = Load::start(clock, Plan { seeds, workers: WORKERS, think: THINK, routes });
     let watched = Flag::connect(&options.redis, None, FLAG_KEY).await?;
@@ -285,6 +285,12 @@ pub async fn load(options: &LoadOptions, redis_cli: Option<String>, screen: Scre
     }
     tokio::time::sleep_until(deadline).await;
     finish(load, observer, outages, None).await
+}
+
+/// Options of a connection through a sidecar. On loopback the driver would ask the server for its Unix socket and
+/// go on there, past the sidecar.
+fn sidecar(url: &str) -> Outcome<Opts> {
+    Ok(OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false).into())
 }
 
 /// The rows that are there, whoever wrote them; an empty table is filled where that is safe: before any migration.
