@@ -44,6 +44,14 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// An error, or warnings: the client may ask for them.
+    pub(crate) fn has_diagnostics(&self) -> bool {
+        match self {
+            Self::Ok(ok) | Self::Rows(ok) => ok.warnings > 0,
+            Self::Err(_) => true,
+        }
+    }
+
     pub(crate) fn more_results(&self) -> bool {
         match self {
             Self::Ok(ok) | Self::Rows(ok) => ok.status.more_results(),
@@ -309,12 +317,21 @@ impl Session {
         ok
     }
 
-    /// Keeps the warnings of the client's statement: what Shunt sent after it has overwritten them.
-    pub(crate) fn keep_warnings(&mut self, shown: Answer, ok: &OkInfo) {
+    /// Keeps the warnings of the client's statement: what Shunt sends after it overwrites them.
+    pub(crate) fn keep_warnings(&mut self, shown: Answer) {
         self.kept_warnings = match shown {
-            Answer::Rows(rows) if ok.warnings > 0 => Some(rows),
+            Answer::Rows(rows) if !rows.rows.is_empty() => Some(rows),
             _ => None,
         };
+    }
+
+    /// Asks for the warnings of the client's statement, before Shunt's own COMMIT or ROLLBACK overwrites them.
+    pub(crate) async fn fetch_warnings(&mut self) -> Flow<()> {
+        self.send("SHOW WARNINGS");
+        self.flush().await?;
+        let shown = self.answer().await?;
+        self.keep_warnings(shown);
+        Ok(())
     }
 }
 

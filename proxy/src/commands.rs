@@ -220,6 +220,7 @@ impl Session {
         let payload = command.payload();
         let range = query::prepare_text(payload).map_err(|error| Fault::Client(error.into()))?;
         let sql = &payload[range];
+        self.kept_warnings = None;
         let mentions = self.plane.planner.mentions(sql) || may_hide_execute(sql);
         if mentions && let Err(error) = self.learn_facts().await? {
             self.reply(&error.payload());

@@ -2,12 +2,13 @@
 
 use wire::packet::OkInfo;
 
-/// Adds the counts of `next` to `sum`. The first non-zero id stays: it is the first generated one.
+/// Adds the counts of `next` to `sum`. The last non-zero id stays: of rows with given ids MySQL tells the last;
+/// what generated ids show is the plan's business.
 #[must_use]
 pub fn add(sum: OkInfo, next: &OkInfo) -> OkInfo {
     OkInfo {
         affected_rows: sum.affected_rows.saturating_add(next.affected_rows),
-        last_insert_id: if sum.last_insert_id == 0 { next.last_insert_id } else { sum.last_insert_id },
+        last_insert_id: if next.last_insert_id == 0 { sum.last_insert_id } else { next.last_insert_id },
         status: next.status,
         warnings: sum.warnings.saturating_add(next.warnings),
         info: add_info(&sum.info, &next.info),
@@ -79,10 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn counts_add_up_and_the_first_id_stays() {
+    fn counts_add_up_and_the_last_id_stays() {
         let ok =
             |affected_rows, last_insert_id| OkInfo { affected_rows, last_insert_id, ..OkInfo::default() };
-        let sum = add(add(ok(1, 0), &ok(2, 7)), &ok(3, 9));
-        assert_eq!((sum.affected_rows, sum.last_insert_id), (6, 7));
+        let sum = add(add(ok(1, 7), &ok(2, 9)), &ok(3, 0));
+        assert_eq!((sum.affected_rows, sum.last_insert_id), (6, 9));
     }
 }

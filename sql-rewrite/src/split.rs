@@ -40,14 +40,15 @@ pub fn split(sql: &[u8], tokens: &[Token], facts: &Facts) -> Vec<Piece> {
         let semicolon = tokens.get(stop).copied();
         let (at, after) = semicolon.map_or((end, end), |token| (token.start, token.end));
         let nothing_follows = stop + 1 == tokens.len();
-        if !facts.multi_statements && nothing_follows {
+        let in_comment = semicolon.is_some_and(|token| token.in_version_comment);
+        if !facts.multi_statements && nothing_follows && !in_comment {
             pieces.push(piece(sql, from.byte..at, from.token..stop, false));
             return pieces;
         }
         // An empty statement in the middle is a syntax error that nothing after it survives.
         let whole = !facts.multi_statements
             || stop == from.token
-            || semicolon.is_some_and(|token| token.in_version_comment)
+            || in_comment
             || ends_in_dashes(sql, at)
             || is_compound(sql, rest);
         if whole {
@@ -148,6 +149,7 @@ mod tests {
         check("/*!SELECT 1; SELECT 2*/", &["!/*!SELECT 1; SELECT 2*/"]);
         check_with("SELECT 1; SELECT 2", false, &["!SELECT 1; SELECT 2"]);
         check_with("SELECT 1; -- x", false, &["SELECT 1"]);
+        check_with("SELECT 1 /*!;*/", false, &["!SELECT 1 /*!;*/"]);
     }
 
     #[test]

@@ -34,13 +34,11 @@ async fn walk(kind: Kind, kill_in: Phase) -> Outcome {
 // The two differ in where the sidecar dies: while both sides are written, and while only the shards are.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "until `shunt run` executes plans"]
 async fn a_migration_and_back_on_mysql() {
     walk(Kind::MySql, Phase::ShardRead).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "until `shunt run` executes plans"]
 async fn a_migration_and_back_on_mariadb() {
     walk(Kind::MariaDb, Phase::Shards).await.unwrap();
 }

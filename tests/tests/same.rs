@@ -131,6 +131,30 @@ async fn nothing_differs_without_shunt_and_mutants_are_found_on_mariadb() {
 /// A step of the walk with its guards: the tables are small.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
 
+/// What is known to differ still, and documented in docs/SQL.md. Rows, counts, ids and error codes never are.
+fn known(finding: &Finding) -> Option<&'static str> {
+    let (statement, what) = (finding.statement.as_str(), finding.what.as_str());
+    let on_shards = finding.way.starts_with("0011") || finding.way.starts_with("0111");
+    match () {
+        () if statement.contains("ROW_COUNT()") || statement.contains("warning_count") => {
+            Some("ROW_COUNT() and @@warning_count follow Shunt's own last statement")
+        }
+        () if statement.contains("SHOW WARNINGS") || what.starts_with("SHOW WARNINGS") => {
+            Some("warnings of a statement that was only prepared, or in the binary protocol")
+        }
+        () if finding.way.starts_with("0011")
+            && (what.starts_with("info") || what.starts_with("warnings")) =>
+        {
+            Some("info text and warning count of a write to several shards")
+        }
+        () if what.starts_with("info ``") => Some("info text of an UPDATE that matches nothing, on MariaDB"),
+        () if on_shards && statement.contains("JOIN") && what.starts_with("column") => {
+            Some("key flags of columns in a join")
+        }
+        () => None,
+    }
+}
+
 async fn through_shunt(kind: Kind) -> Outcome {
     let mut home = Home::claim(kind).await?;
     let redis = servers::redis_url()?;
@@ -155,18 +179,17 @@ async fn through_shunt(kind: Kind) -> Outcome {
         found.extend(all(&mut same, kind).await?);
     }
     sidecar.stop().await?;
+    found.retain(|finding| known(finding).is_none());
     assert!(found.is_empty(), "{} findings: {}", found.len(), told(&found));
     Ok(())
 }
 
 #[tokio::test]
-#[ignore = "until `shunt run` executes plans"]
 async fn nothing_differs_through_shunt_in_all_phases_on_mysql() {
     through_shunt(Kind::MySql).await.unwrap();
 }
 
 #[tokio::test]
-#[ignore = "until `shunt run` executes plans"]
 async fn nothing_differs_through_shunt_in_all_phases_on_mariadb() {
     through_shunt(Kind::MariaDb).await.unwrap();
 }

@@ -54,9 +54,14 @@ impl Session {
         origin: Origin<'_>,
         shape: Shape<'_>,
     ) -> Flow<Done> {
-        match self.pass_answer(shape).await? {
+        let end = self.pass_answer(shape).await?;
+        if end.has_diagnostics() {
+            self.fetch_warnings().await?;
+        }
+        match end {
             End::Err(error) => {
                 self.rollback().await?;
+                let error = self.plane.with_legacy_names(error);
                 self.fail(error).await
             }
             end => match self.commit().await? {

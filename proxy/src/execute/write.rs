@@ -143,6 +143,7 @@ impl Session {
         if !matches!(opened, Opened::Held) {
             return self.not_opened(opened, true).await;
         }
+        self.keep_warnings(warnings);
         let mut ok = match (visible, hidden) {
             (Ok(ok), Ok(())) => ok,
             (Err(error), _) if self.id_was_taken(write, &error).await => {
@@ -164,7 +165,6 @@ impl Session {
         if let Some(id) = program.insert_id.filter(|_| ok.affected_rows > 0) {
             ok.last_insert_id = id;
         }
-        self.keep_warnings(warnings, &ok);
         self.conclude(write, stage, ok, snapshots, origin).await
     }
 

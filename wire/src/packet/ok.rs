@@ -61,7 +61,11 @@ impl OkInfo {
         ok.status = StatusFlags(reader.u16("status flags")?);
         ok.warnings = reader.u16("warnings")?;
         if !caps.session_track() {
-            ok.info = reader.rest().to_vec();
+            // The manual says that the text goes up to the packet's end; both servers put its length before it.
+            let rest = reader.rest();
+            let mut told = Reader::new(rest);
+            let text = told.lenenc_bytes("info").ok().filter(|_| told.is_empty());
+            ok.info = text.unwrap_or(rest).to_vec();
             return Ok(ok);
         }
         if !reader.is_empty() {
@@ -115,10 +119,6 @@ impl OkInfo {
         put_lenenc(&mut out, self.last_insert_id);
         out.extend_from_slice(&status.to_le_bytes());
         out.extend_from_slice(&self.warnings.to_le_bytes());
-        if !caps.session_track() {
-            out.extend_from_slice(&self.info);
-            return out;
-        }
         let tells_state = status & StatusFlags::SESSION_STATE_CHANGED != 0;
         if !self.info.is_empty() || tells_state {
             put_lenenc_bytes(&mut out, &self.info);
