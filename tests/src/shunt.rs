@@ -54,7 +54,8 @@ impl Setup {
     /// # Errors
     /// When a server cannot be found or the directory not be made.
     pub fn user(home: &home::Home, schema: &str, redis: &str, flag_key: &str) -> Outcome<Self> {
-        let dir = env::temp_dir().join(format!("shunt-{}-{schema}", std::process::id()));
+        // The flag's key differs between tests that run side by side in one process; the schema may not.
+        let dir = env::temp_dir().join(format!("shunt-{}-{flag_key}", std::process::id()));
         fs::create_dir_all(&dir)?;
         Ok(Self {
             home: home.address()?,
