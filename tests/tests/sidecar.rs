@@ -30,7 +30,8 @@ async fn rig(kind: Kind, schema: &str) -> Outcome<(Home, Setup)> {
     for i in 0..10 {
         home.root().query_drop(format!("CREATE TABLE user_{i} LIKE user")).await?;
     }
-    let setup = Setup::user(&home, schema, &servers::redis_url()?, &format!("migrate_{schema}"))?;
+    let setup =
+        Setup::user(&home, schema, &servers::redis_url()?, &format!("migrate_{schema}_{}", kind.name()))?;
     Ok((home, setup))
 }
 
