@@ -137,8 +137,9 @@ impl Mover {
         while !cancel.is_cancelled() {
             let fast = passes < FAST_PASSES;
             let began = Instant::now();
-            let options =
+            let mut options =
                 VerifyOptions { rest: if fast { 0.0 } else { SLOW_REST }, ..VerifyOptions::default() };
+            options.pace.throttle.clone_from(&inner.pace.throttle);
             let verifier = Verifier::new(
                 inner.home.clone(),
                 inner.table.clone(),

@@ -7,6 +7,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{Failure, Outcome};
@@ -32,6 +33,11 @@ impl Kind {
             Self::MariaDb => "mariadb",
         }
     }
+
+    /// The variable with its URL.
+    fn variable(self) -> String {
+        format!("SHUNT_TEST_{}", self.name().to_uppercase())
+    }
 }
 
 /// The root of the checkout.
@@ -46,10 +52,7 @@ pub fn checkout() -> PathBuf {
 /// # Errors
 /// When the server can neither be found nor started.
 pub fn url(kind: Kind) -> Outcome<String> {
-    match kind {
-        Kind::MySql => setting("SHUNT_TEST_MYSQL", "mysql"),
-        Kind::MariaDb => setting("SHUNT_TEST_MARIADB", "mariadb"),
-    }
+    setting(&kind.variable(), kind.name())
 }
 
 /// The URL of Redis.
@@ -105,4 +108,50 @@ pub fn script_servers(arguments: &[&str], dir: Option<&Path>) -> Outcome<String>
         );
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A server of a test's own, gone when this is dropped.
+#[derive(Debug)]
+pub struct OwnServer {
+    kind: Kind,
+    dir: PathBuf,
+    /// `mysql://root:…@127.0.0.1:PORT`.
+    pub url: String,
+}
+
+impl OwnServer {
+    /// Makes and starts it. Blocks until it answers.
+    ///
+    /// # Errors
+    /// When the script fails.
+    pub fn up(kind: Kind) -> Outcome<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let dir = env::temp_dir().join(format!("own-{}-{number}", std::process::id()));
+        let exports = script_servers(&["up", kind.name()], Some(&dir))?;
+        let url = export(&exports, &kind.variable()).ok_or("script/servers printed no URL")?;
+        Ok(Self { kind, dir, url })
+    }
+
+    /// `kill -9`; the data stays.
+    ///
+    /// # Errors
+    /// When the script fails.
+    pub fn kill9(&self) -> Outcome {
+        script_servers(&["kill9", self.kind.name()], Some(&self.dir)).map(drop)
+    }
+
+    /// Starts it again on the same port and data.
+    ///
+    /// # Errors
+    /// When the script fails.
+    pub fn restart(&self) -> Outcome {
+        script_servers(&["restart", self.kind.name()], Some(&self.dir)).map(drop)
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        let _ = script_servers(&["down"], Some(&self.dir));
+    }
 }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use mysql_async::{Conn, prelude::Queryable};
-use reshard::copy::{Copied, Copier, CopyError, EmptyError, Pace, Unsteered, empty_shards, progress};
+use reshard::copy::{
+    Copied, Copier, CopyError, EmptyError, Pace, ThrottleLimits, Unsteered, empty_shards, progress,
+};
 use reshard::verify::{Verifier, VerifyOptions, VerifyReport};
 use tests::{Outcome, rig::Rig, servers::Kind};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +32,7 @@ async fn copy(rig: &Rig) -> Result<Copied, CopyError> {
 
 /// Tests share two cores with others: the throttle on running threads is tested alone.
 fn pace() -> Pace {
-    Pace { threads_running: None, ..Pace::default() }
+    Pace { throttle: ThrottleLimits::none(), ..Pace::default() }
 }
 
 async fn verify(rig: &Rig) -> Outcome<VerifyReport> {

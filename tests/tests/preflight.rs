@@ -71,7 +71,9 @@ async fn keys_that_cannot_be_used_or_are_not_unique_are_named() -> Outcome {
         for (columns, key, found) in [
             ("id INT PRIMARY KEY, k INT NULL", "k", "may be NULL"),
             ("id INT PRIMARY KEY, k VARCHAR(9) NOT NULL", "k", "only integer columns"),
-            ("k INT NOT NULL, f FLOAT NOT NULL, PRIMARY KEY (f,k)", "k", "last bit"),
+            ("k INT NOT NULL, f FLOAT NOT NULL, PRIMARY KEY (f,k)", "k", "named exactly"),
+            ("k INT NOT NULL, t TIMESTAMP(6) NOT NULL, PRIMARY KEY (t,k)", "k", "named exactly"),
+            ("k INT NOT NULL, e ENUM('a','b') NOT NULL, PRIMARY KEY (e,k)", "k", "named exactly"),
             ("k INT NOT NULL, t VARCHAR(90) NOT NULL, PRIMARY KEY (t(9),k)", "k", "beginning of a column"),
             ("sidecar INT PRIMARY KEY", "sidecar", "dirty log"),
         ] {

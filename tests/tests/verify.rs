@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reshard::copy::{Copier, Pace, Unsteered};
+use reshard::copy::{Copier, Pace, ThrottleLimits, Unsteered};
 use reshard::verify::{
     Problem, Verifier, VerifyError, VerifyOptions, VerifyReport, clean_passes, last_pass, repair,
 };
@@ -13,7 +13,7 @@ use topology::{GateState, Phase};
 const BOTH: [(Kind, &str); 2] = [(Kind::MySql, "my"), (Kind::MariaDb, "ma")];
 
 fn pace() -> Pace {
-    Pace { threads_running: None, ..Pace::default() }
+    Pace { throttle: ThrottleLimits::none(), ..Pace::default() }
 }
 
 async fn pass(rig: &Rig, chunk_rows: Option<u64>) -> Result<VerifyReport, VerifyError> {

@@ -70,6 +70,21 @@ pub struct Column {
     pub collation: Option<String>,
 }
 
+impl Column {
+    /// Whether a value of it can be read back and written as a literal that compares equal, as a part of a primary key
+    /// must. TIMESTAMP depends on the session's time zone, FLOAT and DOUBLE do not survive as text, ENUM, SET and BIT
+    /// are compared as something else than they show.
+    #[must_use]
+    pub fn can_identify_rows(&self) -> bool {
+        match self.kind {
+            ColumnKind::Integer { .. } | ColumnKind::Binary | ColumnKind::Temporal => true,
+            ColumnKind::Text => self.collation.is_some(),
+            ColumnKind::Other => self.column_type.to_ascii_lowercase().starts_with("decimal"),
+            _ => false,
+        }
+    }
+}
+
 /// A unique key other than the primary key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UniqueKey {

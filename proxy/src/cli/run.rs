@@ -105,7 +105,7 @@ fn start_controller(
         chunk_rows: config.copy.chunk_rows,
         interval: config.copy.interval,
         chunk_time: config.copy.chunk_time,
-        threads_running: u32::try_from(config.copy.max_threads_running).ok(),
+        throttle: config.copy.throttle.clone(),
     };
     let mover = Mover::new(home.clone(), flags.clone(), keys.clone(), (*table.table).clone(), pace);
     let controller = ControllerConfig {

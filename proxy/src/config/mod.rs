@@ -16,6 +16,7 @@ use std::{
 };
 
 use flag_client::{HomeConfig, HomeTls};
+use reshard::copy::ThrottleLimits;
 use toml::de::DeTable;
 use topology::ShardedTable;
 
@@ -78,7 +79,7 @@ pub struct Limits {
 }
 
 /// `[copy]`: the defaults run at full speed under the throttle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyConfig {
     /// A fixed number of rows per chunk instead of the adaptive one.
     pub chunk_rows: Option<u64>,
@@ -86,8 +87,8 @@ pub struct CopyConfig {
     pub chunk_time: Duration,
     /// A pause between chunks.
     pub interval: Duration,
-    /// The copy waits while more threads than this run on home.
-    pub max_threads_running: u64,
+    /// When copy and verify wait.
+    pub throttle: ThrottleLimits,
 }
 
 /// The file cannot be used; exit code 64.
@@ -142,7 +143,7 @@ impl Config {
         let certificate = read_certificate(&mut root, &mut problems);
         let tables = read_tables(&mut root, &mut problems);
         let limits = read_limits(&mut root, &mut problems);
-        let copy = read_copy(&mut root, &mut problems);
+        let copy = read_copy(&mut root, home.as_ref(), &mut problems);
         root.finish(&mut problems);
         let problems = problems.into_vec();
         match (home, redis_url) {
@@ -453,16 +454,47 @@ fn read_limits(root: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> Limit
     Limits { connections: usize::try_from(connections).unwrap_or(10_000), drain }
 }
 
-fn read_copy(root: &mut Section<'_, '_>, problems: &mut Problems<'_>) -> CopyConfig {
+fn read_copy(
+    root: &mut Section<'_, '_>,
+    home: Option<&HomeConfig>,
+    problems: &mut Problems<'_>,
+) -> CopyConfig {
     let mut copy = root.section("copy", problems);
     let config = CopyConfig {
         chunk_rows: copy.number("chunk_rows", 1..=100_000, problems),
         chunk_time: copy.duration("chunk_time", problems).unwrap_or(Duration::from_millis(50)),
         interval: copy.duration("interval", problems).unwrap_or_default(),
-        max_threads_running: copy.number("max_threads_running", 1..=100_000, problems).unwrap_or(100),
+        throttle: read_throttle(&mut copy, home, problems),
     };
     copy.finish(problems);
     config
+}
+
+fn read_throttle(
+    copy: &mut Section<'_, '_>,
+    home: Option<&HomeConfig>,
+    problems: &mut Problems<'_>,
+) -> ThrottleLimits {
+    let default = ThrottleLimits::default();
+    let threads = copy.number("max_threads_running", 1..=100_000, problems);
+    let mut replicas = Vec::new();
+    for url in copy.texts("replicas", problems).unwrap_or_default() {
+        match HomeConfig::from_url(&url.value) {
+            // Whoever Shunt is on home it is there.
+            Ok(replica) => replicas.extend(home.map(|home| HomeConfig {
+                host: replica.host,
+                port: replica.port,
+                ..home.clone()
+            })),
+            Err(error) => problems.at(url.offset, format!("{error}; write mysql://host:port")),
+        }
+    }
+    ThrottleLimits {
+        threads_running: threads.and_then(|n| u32::try_from(n).ok()).or(default.threads_running),
+        latency: copy.duration("max_latency", problems).or(default.latency),
+        replicas,
+        replica_lag: copy.duration("max_replica_lag", problems).unwrap_or(default.replica_lag),
+    }
 }
 
 impl fmt::Display for Listen {
@@ -528,6 +560,19 @@ shards = "app.user_{0..9}"
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!lines("listen = [").is_empty());
+    }
+
+    #[test]
+    fn replicas_are_asked_as_the_user_of_home() {
+        let copy = "[copy]\nreplicas = [\"mysql://10.0.0.7:3310\"]\nmax_replica_lag = \"3s\"\nmax_latency = \"1s\"\n";
+        let throttle = Config::parse(&format!("{GOOD}{copy}"), &Environment::new()).unwrap().copy.throttle;
+        let replica = &throttle.replicas[0];
+        assert_eq!((replica.host.as_str(), replica.port, replica.user.as_str()), ("10.0.0.7", 3310, "shunt"));
+        assert_eq!(throttle.replica_lag, Duration::from_secs(3));
+        assert_eq!(throttle.latency, Some(Duration::from_secs(1)));
+        assert_eq!(throttle.threads_running, ThrottleLimits::default().threads_running);
+        let wrong = lines(&format!("{GOOD}[copy]\nreplicas = [\"10.0.0.7\"]\n"));
+        assert!(wrong.len() == 1 && wrong[0].1.contains("mysql://host:port"), "{wrong:?}");
     }
 
     #[test]

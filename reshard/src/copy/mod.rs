@@ -18,11 +18,14 @@ mod empty;
 mod pace;
 mod progress;
 mod run;
+mod throttle;
 
 pub use empty::{EmptyError, FILLED_DDL, empty_shards};
-pub use pace::{Pace, Steering, Unsteered};
+pub use pace::Pace;
 pub use progress::{DDL, Progress, finished, progress};
 pub use run::{Copied, Copier, CopyError};
+pub use throttle::{Steering, ThrottleLimits, Unsteered};
 
 pub(crate) use chunk::{Chunk, ChunkError, make_shards_equal, read_key};
-pub(crate) use pace::{ChunkSize, Throttle};
+pub(crate) use pace::ChunkSize;
+pub(crate) use throttle::Throttle;

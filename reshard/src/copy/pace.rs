@@ -1,10 +1,8 @@
-//! How fast a copy or a verify pass goes: chunk size, pauses, throttle.
+//! How fast a copy or a verify pass goes: chunk size and pauses.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use flag_client::{HomeConn, HomeError};
-
-use crate::db;
+use super::ThrottleLimits;
 
 /// Rows of the first chunk: about 15 ms of work, so the first measurement does no harm.
 const FIRST_ROWS: u64 = 1_000;
@@ -12,32 +10,6 @@ const FIRST_ROWS: u64 = 1_000;
 const MIN_ROWS: u64 = 10;
 /// Above this the undo log and the locks of one chunk begin to show.
 const MAX_ROWS: u64 = 100_000;
-/// How often Threads_running is read; a read costs home well under a millisecond.
-const LOAD_EVERY: Duration = Duration::from_millis(500);
-/// How long to wait before looking again when told to pause.
-const PAUSED_FOR: Duration = Duration::from_millis(250);
-
-/// What is steered at run time from outside, for instance by keys in Redis.
-pub trait Steering: Send + Sync {
-    /// Why to pause now; `None` to go on. Must fail closed: a stale source is a reason to pause.
-    fn paused(&self) -> Option<String>;
-    /// The id of the first dual-written insert, once known: it scales the progress.
-    fn end_id(&self) -> Option<i128>;
-}
-
-/// Never pauses, knows no end.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unsteered;
-
-impl Steering for Unsteered {
-    fn paused(&self) -> Option<String> {
-        None
-    }
-    fn end_id(&self) -> Option<i128> {
-        None
-    }
-}
-
 /// Settings of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
@@ -47,19 +19,18 @@ pub struct Pace {
     pub interval: Duration,
     /// How long a chunk may hold its locks; chunks grow and shrink towards it.
     pub chunk_time: Duration,
-    /// Pause while home's Threads_running is above this; `None` never looks.
-    pub threads_running: Option<u32>,
+    /// When to give way to everything else.
+    pub throttle: ThrottleLimits,
 }
 
 impl Default for Pace {
-    /// Full speed under the throttle: 50 ms chunks, pause above 25 running threads (gh-ost's and
-    /// pt-online-schema-change's usual limit).
+    /// Full speed under the throttle, in chunks of 50 ms.
     fn default() -> Self {
         Self {
             chunk_rows: None,
             interval: Duration::ZERO,
             chunk_time: Duration::from_millis(50),
-            threads_running: Some(25),
+            throttle: ThrottleLimits::default(),
         }
     }
 }
@@ -113,54 +84,6 @@ impl ChunkSize {
         if let Some(rows) = pace.chunk_rows {
             self.rows = rows.clamp(1, MAX_ROWS);
         }
-    }
-}
-
-/// Looks at home's load now and then.
-#[derive(Debug)]
-pub struct Throttle {
-    limit: Option<u32>,
-    looked: Option<Instant>,
-    running: u32,
-}
-
-impl Throttle {
-    /// Has not looked yet.
-    #[must_use]
-    pub fn new(pace: &Pace) -> Self {
-        Self { limit: pace.threads_running, looked: None, running: 0 }
-    }
-
-    /// Why to pause, by load or from outside; `None` to go on.
-    ///
-    /// # Errors
-    /// [`HomeError`] when the load cannot be read: it fails closed.
-    pub async fn reason(
-        &mut self,
-        conn: &mut HomeConn,
-        steering: &dyn Steering,
-    ) -> Result<Option<String>, HomeError> {
-        if let Some(reason) = steering.paused() {
-            return Ok(Some(reason));
-        }
-        let Some(limit) = self.limit else {
-            return Ok(None);
-        };
-        if self.looked.is_none_or(|looked| looked.elapsed() >= LOAD_EVERY) {
-            let sql = "SHOW GLOBAL STATUS LIKE 'Threads_running'";
-            let rows = db::packet(conn, "reading Threads_running", sql).await?;
-            self.running =
-                rows.first().and_then(|rows| rows.first()).map_or(u32::MAX, |row| db::number(row, 1));
-            self.looked = Some(Instant::now());
-        }
-        Ok((self.running > limit)
-            .then(|| format!("home is busy: {} threads running, the limit is {limit}", self.running)))
-    }
-
-    /// How long to wait before asking again.
-    #[must_use]
-    pub fn pause() -> Duration {
-        PAUSED_FOR
     }
 }
 

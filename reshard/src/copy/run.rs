@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
             prints,
             printed: Instant::now(),
             size: ChunkSize::new(&copier.pace),
-            throttle: Throttle::new(&copier.pace),
+            throttle: Throttle::new(&copier.pace.throttle),
             scale: Scale::default(),
             done: Copied { rows: 0, removed: 0, chunks: 0 },
             position: None,

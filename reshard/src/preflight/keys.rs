@@ -71,22 +71,16 @@ fn shard_key(cx: &mut Context<'_>, schema: &TableSchema) {
 fn primary_key(cx: &mut Context<'_>, schema: &TableSchema) {
     for column in schema.primary_key.iter().filter_map(|name| schema.column(name)) {
         let name = topology::quote_ident(&column.name);
-        match column.kind {
-            ColumnKind::Enum | ColumnKind::Set | ColumnKind::Bit => cx.report.warn(
+        if !column.can_identify_rows() {
+            cx.report.error(
                 CHECK,
                 format!(
-                    "{name} in the primary key is {}: ranges over it use no index, so copy and verify read the whole key \
-                     for each chunk",
+                    "{name} in the primary key is {}: its values cannot be named exactly in another statement, so every \
+                     write would be refused",
                     column.column_type
                 ),
-                "for a large table use an integer or text column there",
-            ),
-            ColumnKind::Float | ColumnKind::Double => cx.report.error(
-                CHECK,
-                format!("{name} in the primary key is {}: equal values may differ in their last bit", column.column_type),
-                "use DECIMAL or an integer",
-            ),
-            _ => {}
+                "use an integer, DECIMAL, text, binary or DATETIME column there",
+            );
         }
         if ["sidecar", "n"].contains(&column.name.to_lowercase().as_str()) {
             cx.report.error(

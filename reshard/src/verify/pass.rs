@@ -205,7 +205,7 @@ impl Verifier {
         cancel: &CancellationToken,
     ) -> Result<(), VerifyError> {
         let mut size = ChunkSize::new(&self.options.pace);
-        let mut throttle = Throttle::new(&self.options.pace);
+        let mut throttle = Throttle::new(&self.options.pace.throttle);
         let mut after = None;
         loop {
             if cancel.is_cancelled() {

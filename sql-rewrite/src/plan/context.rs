@@ -6,7 +6,7 @@ use topology::{Column, ColumnKind, Phase, QualifiedName, ShardId, ShardedTable, 
 
 use super::{
     Key, Refusal,
-    keys::{self, Touched, charset},
+    keys::{Touched, charset},
     mirror::Mirror,
     refusal::{self, Reason, refusal},
 };
@@ -279,7 +279,7 @@ impl<'a> Context<'a> {
     /// Refuses primary keys that cannot be read back.
     pub(crate) fn check_key_types(&self) -> Result<(), Refusal> {
         for name in &self.schema.primary_key {
-            if !self.schema.column(name).is_some_and(keys::supported) {
+            if !self.schema.column(name).is_some_and(Column::can_identify_rows) {
                 return self.refuse(refusal::KEY_TYPE, &format!("the type of key column `{name}`"));
             }
         }

@@ -19,17 +19,6 @@ pub(crate) struct Touched {
     pub(crate) shard: Option<ShardId>,
 }
 
-/// Whether keys of this column can be read back and written as literals that compare equal.
-/// TIMESTAMP depends on the session's time zone, FLOAT and DOUBLE do not survive as text.
-pub(crate) fn supported(column: &Column) -> bool {
-    match column.kind {
-        ColumnKind::Integer { .. } | ColumnKind::Binary | ColumnKind::Temporal => true,
-        ColumnKind::Text => column.collation.is_some(),
-        ColumnKind::Other => column.column_type.to_ascii_lowercase().starts_with("decimal"),
-        _ => false,
-    }
-}
-
 /// The select item that reads a key column, `name` being its qualified name.
 pub(crate) fn select_item(column: &Column, name: &str, number: usize) -> String {
     match column.kind {

@@ -1,16 +1,13 @@
 //! What happens when a client or home misbehaves: a clear error, no hang, and the next client is served.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use mysql_async::{Conn, Error, prelude::Queryable};
 use proxy::config::Limits;
 use tests::{
     Outcome,
     client::{Client, Reply},
-    servers::{Kind, export, script_servers},
+    servers::{Kind, OwnServer},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::sidecar::{Sidecar, program, run, unique};
+use crate::sidecar::{Sidecar, program, run};
 
 const LIMITS: Limits = Limits { connections: 100, drain: Duration::from_secs(5) };
 
@@ -110,28 +107,6 @@ async fn home_down_is_said_by_address() -> Outcome {
     Ok(())
 }
 
-/// A server of this test's own, gone when it ends.
-struct OwnServer {
-    dir: PathBuf,
-    url: String,
-}
-
-impl OwnServer {
-    fn up(kind: Kind) -> Outcome<Self> {
-        let dir = std::env::temp_dir().join(format!("relay-{}", unique()));
-        let exports = script_servers(&["up", kind.name()], Some(&dir))?;
-        let variable = format!("SHUNT_TEST_{}", kind.name().to_uppercase());
-        let url = export(&exports, &variable).ok_or("no URL")?;
-        Ok(Self { dir, url })
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        let _ = script_servers(&["down"], Some(&self.dir));
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn home_that_dies_during_a_statement_is_said_so() -> Outcome {
     for kind in Kind::ALL {
@@ -142,7 +117,7 @@ async fn home_that_dies_during_a_statement_is_said_so() -> Outcome {
         let statement =
             tokio::spawn(async move { busy.query("SELECT SLEEP(60)").await.map_err(|e| e.to_string()) });
         sleep(Duration::from_millis(300)).await;
-        script_servers(&["kill9", kind.name()], Some(&own.dir))?;
+        own.kill9()?;
         match timeout(Duration::from_secs(5), statement).await?? {
             Ok(replies) => match &replies[..] {
                 [Reply::Refused(error)] => {
@@ -155,7 +130,7 @@ async fn home_that_dies_during_a_statement_is_said_so() -> Outcome {
         }
         let ended = timeout(Duration::from_secs(5), idle.query("SELECT 1")).await?;
         assert!(ended.is_err(), "{kind:?}: an idle client sees its connection closed");
-        script_servers(&["restart", kind.name()], Some(&own.dir))?;
+        own.restart()?;
         Conn::new(sidecar.root()?).await?.disconnect().await?;
     }
     Ok(())

@@ -1,0 +1,169 @@
+//! What a copy waits for: a real replica that does not follow, and a home that has no room.
+
+use std::{sync::Arc, time::Duration};
+
+use flag_client::{Home, HomeConfig, HomeConn};
+use mysql_async::prelude::Queryable;
+use reshard::copy::{Copied, Copier, CopyError, Pace, ThrottleLimits, Unsteered, progress};
+use tests::{
+    Outcome,
+    rig::Rig,
+    servers::{Kind, OwnServer},
+};
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
+use topology::Phase;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn copying(rig: &Rig, throttle: ThrottleLimits) -> JoinHandle<Result<Copied, CopyError>> {
+    let pace =
+        Pace { chunk_rows: Some(10), interval: Duration::from_millis(50), throttle, ..Pace::default() };
+    let (home, table, gate) = (rig.home.clone(), rig.table.clone(), rig.gate.clone());
+    let copier = Copier::new(home, table, gate, pace, Arc::new(Unsteered));
+    tokio::spawn(async move { copier.run(&CancellationToken::new()).await })
+}
+
+/// Waits until the copy says that it waits, and why; returns the rows copied until then.
+async fn until_it_waits(rig: &mut Rig, why: &str) -> Outcome<u64> {
+    let deadline = tokio::time::Instant::now() + LIMIT;
+    loop {
+        let now = progress(&mut rig.conn, rig.table.id(), rig.gate.epoch).await?;
+        if let Some(now) = now.as_ref().filter(|now| now.detail.as_ref().is_some_and(|d| d.contains(why))) {
+            return Ok(now.rows);
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(format!("the copy does not wait for {why:?}: {now:?}").into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn rig(kind: Kind, name: &str, rows: u32) -> Outcome<Rig> {
+    let name = format!("{name}_{}", kind.name());
+    let mut rig = Rig::new(kind, &name, "id BIGINT PRIMARY KEY, n INT", "id", 2, Phase::DualWrite).await?;
+    let values: Vec<String> = (1..=rows).map(|id| format!("({id},{id})")).collect();
+    rig.run(&format!("INSERT INTO @.user VALUES {}", values.join(","))).await?;
+    Ok(rig)
+}
+
+/// A replica of home that follows nothing but the rig's schema.
+struct Replica {
+    kind: Kind,
+    server: OwnServer,
+    conn: HomeConn,
+}
+
+impl Replica {
+    async fn of(rig: &mut Rig, kind: Kind) -> Outcome<Self> {
+        let server = OwnServer::up(kind)?;
+        let mut conn = Home::new(HomeConfig::from_url(&server.url)?).connect().await?;
+        let home = rig.home.config();
+        let (host, port, user) = (&home.host, home.port, &home.user);
+        let password = home.password.clone().unwrap_or_default();
+        let status = if kind == Kind::MySql { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
+        let at: mysql_async::Row = rig.conn.query_first(status).await?.ok_or("home writes no binary log")?;
+        let (file, position): (String, u64) = (at.get(0).ok_or("file")?, at.get(1).ok_or("position")?);
+        let db = &rig.db;
+        let statements = match kind {
+            Kind::MySql => vec![
+                format!(
+                    "CHANGE REPLICATION SOURCE TO SOURCE_HOST='{host}', SOURCE_PORT={port}, SOURCE_USER='{user}', \
+                     SOURCE_PASSWORD='{password}', SOURCE_SSL=1, SOURCE_LOG_FILE='{file}', SOURCE_LOG_POS={position}"
+                ),
+                format!("CHANGE REPLICATION FILTER REPLICATE_WILD_DO_TABLE=('{db}.%')"),
+            ],
+            Kind::MariaDb => vec![
+                format!(
+                    "CHANGE MASTER TO MASTER_HOST='{host}', MASTER_PORT={port}, MASTER_USER='{user}', \
+                     MASTER_PASSWORD='{password}', MASTER_LOG_FILE='{file}', MASTER_LOG_POS={position}"
+                ),
+                format!("SET GLOBAL replicate_wild_do_table='{db}.%'"),
+            ],
+        };
+        conn.query_drop("SET GLOBAL server_id=2").await?;
+        for table in ["user", "user_0", "user_1"] {
+            conn.query_drop(format!("CREATE DATABASE IF NOT EXISTS {db}")).await?;
+            conn.query_drop(format!("CREATE TABLE {db}.{table} (id BIGINT PRIMARY KEY, n INT)")).await?;
+        }
+        for statement in statements {
+            conn.query_drop(statement).await?;
+        }
+        Ok(Self { kind, server, conn })
+    }
+
+    /// START and STOP, with the one word that the servers differ by.
+    async fn run(&mut self, verb: &str) -> Outcome {
+        let noun = if self.kind == Kind::MySql { "REPLICA" } else { "SLAVE" };
+        self.conn.query_drop(format!("{verb} {noun}")).await?;
+        Ok(())
+    }
+
+    /// Applies everything so many seconds late.
+    async fn delay(&mut self, seconds: u32) -> Outcome {
+        self.run("STOP").await?;
+        let sql = match self.kind {
+            Kind::MySql => format!("CHANGE REPLICATION SOURCE TO SOURCE_DELAY={seconds}"),
+            Kind::MariaDb => format!("CHANGE MASTER TO MASTER_DELAY={seconds}"),
+        };
+        self.conn.query_drop(sql).await?;
+        self.run("START").await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_waits_for_a_replica_that_does_not_follow() -> Outcome {
+    for kind in Kind::ALL {
+        let mut rig = rig(kind, "throttle_replica", 600).await?;
+        let mut replica = Replica::of(&mut rig, kind).await?;
+        let throttle = ThrottleLimits {
+            replicas: vec![HomeConfig::from_url(&replica.server.url)?],
+            replica_lag: Duration::ZERO,
+            ..ThrottleLimits::none()
+        };
+        let copy = copying(&rig, throttle);
+        assert_eq!(until_it_waits(&mut rig, "its replication does not run").await?, 0, "{kind:?}");
+        // It follows an hour late: the copy begins, and stops when its first rows are not there.
+        replica.delay(3_600).await?;
+        let copied = until_it_waits(&mut rig, "s behind, the limit is 0 s").await?;
+        assert!(copied < 600, "{kind:?}: {copied}");
+        replica.delay(0).await?;
+        assert_eq!(copy.await??.rows, 600, "{kind:?}");
+        replica.run("STOP").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_waits_while_home_has_no_room() -> Outcome {
+    for kind in Kind::ALL {
+        let mut rig = rig(kind, "throttle_home", 20).await?;
+        let slow = ThrottleLimits { latency: Some(Duration::ZERO), ..ThrottleLimits::none() };
+        let copy = copying(&rig, slow);
+        assert_eq!(until_it_waits(&mut rig, "home is slow").await?, 0, "{kind:?}");
+        copy.abort();
+        let _ = copy.await;
+        let busy = ThrottleLimits { threads_running: Some(0), ..ThrottleLimits::none() };
+        let copy = copying(&rig, busy);
+        assert_eq!(until_it_waits(&mut rig, "threads running").await?, 0, "{kind:?}");
+        copy.abort();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_that_is_away_is_a_reason_to_wait() -> Outcome {
+    let mut rig = rig(Kind::MySql, "throttle_away", 20).await?;
+    // A port that nobody listens on: it was free a moment ago.
+    let held = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = held.local_addr()?;
+    drop(held);
+    let throttle = ThrottleLimits {
+        replicas: vec![HomeConfig::from_url(&format!("mysql://root@{address}"))?],
+        ..ThrottleLimits::none()
+    };
+    let copy = copying(&rig, throttle);
+    assert_eq!(until_it_waits(&mut rig, "is behind is not known").await?, 0);
+    copy.abort();
+    Ok(())
+}
