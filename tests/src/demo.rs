@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
 use topology::{Phase, ShardedTable};
 
 use crate::{
@@ -231,7 +234,7 @@ pub struct LoadOptions {
     pub direct: String,
     /// URL of Redis.
     pub redis: String,
-    /// How long it works.
+    /// How long it works, unless SIGTERM or SIGINT ends it before.
     pub seconds: u64,
     /// Rows that an empty table is filled with first.
     pub rows: u64,
@@ -283,8 +286,22 @@ pub async fn load(options: &LoadOptions, redis_cli: Option<String>, screen: Scre
         summary.failure = failure;
         return Ok(summary);
     }
-    tokio::time::sleep_until(deadline).await;
+    tokio::select! {
+        () = tokio::time::sleep_until(deadline) => {}
+        told = told_to_end() => told?,
+    }
     finish(load, observer, outages, None).await
+}
+
+/// SIGTERM or SIGINT: the verdict comes all the same.
+async fn told_to_end() -> Outcome {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 /// Options of a connection through a sidecar. On loopback the driver would ask the server for its Unix socket and

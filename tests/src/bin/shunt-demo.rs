@@ -64,7 +64,7 @@ struct LoadArgs {
     /// Redis, where the phase is published.
     #[arg(long, value_name = "URL")]
     redis: String,
-    /// How long.
+    /// How long, unless SIGTERM or SIGINT ends it before; the verdict comes in any case.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Rows that an empty table is filled with at first.
