@@ -12,6 +12,7 @@ mod merge;
 pub mod plane;
 mod prepared;
 pub mod relay;
+pub mod seen;
 mod session;
 pub mod tls;
 

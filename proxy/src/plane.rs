@@ -9,11 +9,13 @@ use std::{
 };
 
 use flag_client::{FlagKeys, FlagStore, GateCache, Home, HomeConn, Snapshot};
-use reshard::sequence;
-use sql_rewrite::Planner;
+use reshard::{seen::Plans, sequence};
+use sql_rewrite::{Planner, Statement, TableView};
 use tokio::sync::Mutex;
 use topology::{Epoch, Phase, ShardedTable, TableId};
 use wire::packet::ErrInfo;
+
+use crate::{execute::Origin, seen::SeenStatements};
 
 /// Ids taken from the sequence at once. A process that dies wastes what is left of its block, and
 /// AUTO_INCREMENT has gaps as well; a hundred keep the sequence's row off the hot path.
@@ -26,6 +28,8 @@ pub struct Plane {
     pub planner: Planner,
     /// Epoch, phase and shape of each table.
     pub gates: GateCache,
+    /// What came while tables were in `Legacy`.
+    pub seen: Arc<SeenStatements>,
     home: Home,
     flags: FlagStore,
     tables: HashMap<TableId, PerTable>,
@@ -72,7 +76,32 @@ impl Plane {
                 (id, PerTable { table, keys, block, end_epoch, reporting: AtomicBool::new(false) })
             })
             .collect();
-        Self { planner, gates, home, flags, tables, sidecar, log_counter: AtomicU64::new(0) }
+        let (seen, log_counter) = (Arc::default(), AtomicU64::new(0));
+        Self { planner, gates, seen, home, flags, tables, sidecar, log_counter }
+    }
+
+    /// Counts a statement for `shunt report` and plans it for the later phases, if all its tables are in `Legacy`.
+    pub(crate) fn note_seen(&self, statement: &Statement, snapshots: &[Arc<Snapshot>], origin: Origin<'_>) {
+        if !snapshots.iter().all(|snapshot| snapshot.phase() == Some(Phase::Legacy)) {
+            return;
+        }
+        let digest = statement.digest();
+        for snapshot in snapshots {
+            let (table, shards) = (&snapshot.gate.table, snapshot.schema.table.shards().len());
+            if !self.seen.count(table, &digest) {
+                continue;
+            }
+            let mut plans = Plans::new();
+            for phase in [Phase::DualWrite, Phase::ShardRead, Phase::Shards] {
+                let view = |id: &TableId| {
+                    let of_it = snapshots.iter().find(|snapshot| snapshot.gate.table == *id)?;
+                    Some(TableView { phase, schema: of_it.schema.clone() })
+                };
+                let plan = self.planner.plan(statement, origin.facts, origin.params, &view);
+                plans.entry(phase).or_default().insert(sql_rewrite::how(&plan, shards));
+            }
+            self.seen.note(table, &digest, plans);
+        }
     }
 
     /// The key of the next row of a dirty log: sidecar and counter, unique in the fleet.

@@ -5,7 +5,7 @@
 use flag_client::{HomeConn, HomeError};
 use topology::{Column, TableSchema, quote_ident};
 
-use crate::{controller, copy, own_tables, reverse, sequence, verify};
+use crate::{controller, copy, own_tables, reverse, seen, sequence, verify};
 
 /// Why schema `shunt` could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +37,16 @@ pub enum BootstrapError {
 }
 
 /// The tables that are there once per home, whatever is configured.
-pub(crate) const TABLES: [&str; 6] =
-    [copy::DDL, copy::FILLED_DDL, verify::DDL, sequence::DDL, reverse::FENCE_DDL, reverse::PARKED_DDL];
+pub(crate) const TABLES: [&str; 8] = [
+    copy::DDL,
+    copy::FILLED_DDL,
+    verify::DDL,
+    sequence::DDL,
+    reverse::FENCE_DDL,
+    reverse::PARKED_DDL,
+    seen::DDL,
+    seen::PLANS_DDL,
+];
 
 /// Makes schema `shunt`, its tables, and for each configured table its dirty log and fence row.
 ///

@@ -5,7 +5,7 @@
 //!   (`term.rs`, `hold.rs`) that looks at gate, request and guards and takes one step at a time.
 //! - [`guards`] and [`request`] decide, without any I/O; [`flip`] does.
 //! - [`work`]: what the controller has done by copy, verify and reverse sync.
-//! - [`status`], [`history`], [`command`]: what a DBA sees and asks for, from any machine.
+//! - [`status`], [`history`], [`seen`], [`command`]: what a DBA sees and asks for, from any machine.
 //!
 //! Working
 //! - [`bootstrap`] (by [`own_tables`]): schema `shunt` and Shunt's own tables.
@@ -36,6 +36,7 @@ pub mod preflight;
 pub mod report;
 pub mod request;
 pub mod reverse;
+pub mod seen;
 pub mod sequence;
 pub mod shape;
 pub mod snapshots;

@@ -30,6 +30,23 @@ pub fn explain(plan: &Plan, learnt: Option<&Learnt>) -> String {
     out
 }
 
+/// What a plan does, in a few words that do not depend on values: `one shard`, `as sent, mirrored`,
+/// `refused: returning`.
+#[must_use]
+pub fn how(plan: &Plan, shards_of_table: usize) -> String {
+    match plan {
+        Plan::Relay => "as sent".to_owned(),
+        Plan::Gated { .. } => "as sent, gated".to_owned(),
+        Plan::ShardRead(read) => match read.shards.len() {
+            1 => "one shard".to_owned(),
+            all if all == shards_of_table => "all shards".to_owned(),
+            _ => "some shards".to_owned(),
+        },
+        Plan::Write(write) => write.method().to_owned(),
+        Plan::Refuse(refusal) => format!("refused: {}", refusal.reason),
+    }
+}
+
 fn shard_read(out: &mut String, read: &ShardRead) {
     let kind = match read.columns {
         ColumnSource::Rename => "route",

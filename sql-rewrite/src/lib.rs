@@ -5,6 +5,7 @@
 
 mod crosscheck;
 mod cursor;
+mod digest;
 mod explain;
 mod facts;
 mod head;
@@ -23,7 +24,7 @@ mod syntax;
 mod testing;
 mod value;
 
-pub use explain::explain;
+pub use explain::{explain, how};
 pub use facts::{Charset, Facts, Server, SqlMode};
 pub use head::{Completion, DdlObject, DdlVerb, Head, LockKind, LockedTable, head, may_change_session};
 pub use literal::{exact_integer, limit_literal, literal};

@@ -50,6 +50,11 @@ impl Statement {
         &self.text
     }
 
+    /// Its tokens; none where its text is not understood.
+    pub(crate) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     /// Where it stands in what was read.
     #[must_use]
     pub fn range(&self) -> Range<usize> {

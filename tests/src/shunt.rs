@@ -4,7 +4,7 @@ use std::{
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -129,6 +129,21 @@ impl Sidecar {
         Err(format!("the sidecar does not listen:\n{}", self.last_lines()).into())
     }
 
+    /// Runs `shunt SUBCOMMAND… --config …` with this sidecar's configuration. Blocks until it ends.
+    ///
+    /// # Errors
+    /// When there is no binary.
+    pub fn command(&self, arguments: &[&str]) -> Outcome<Output> {
+        let output = Command::new(binary()?)
+            .args(arguments)
+            .arg("--config")
+            .arg(self.setup.dir.join(format!("{}.toml", self.name)))
+            .env("SHUNT_HOME_PASSWORD", home::PASSWORD)
+            .stdin(Stdio::null())
+            .output()?;
+        Ok(output)
+    }
+
     /// `kill -9`.
     ///
     /// # Errors
@@ -240,8 +255,8 @@ fn find() -> Outcome<PathBuf> {
 /// A test of the crate `tests` does not make cargo build another crate's binary: without this it would test an old one.
 fn build(cargo: &Path, product: &Path) -> Outcome {
     let mut command = Command::new(cargo);
-    // The whole workspace: another selection of crates would select other features and build everything again.
-    command.current_dir(servers::checkout()).args(["build", "--quiet", "--workspace", "--all-targets"]);
+    // As script/demo does: another selection of crates would select other features and build everything again.
+    command.current_dir(servers::checkout()).args(["build", "--quiet", "--workspace", "--bins"]);
     if product.parent().is_some_and(|dir| dir.ends_with("release")) {
         command.arg("--release");
     }

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod flip;
 mod ping;
+mod report;
 mod run;
 mod shards;
 mod status;
@@ -29,6 +30,7 @@ const ABOUT: &str = "Moves one big MySQL table to shards while its application k
 const AFTER: &str = "\
 A migration, step by step (table id `user`):
   shunt check                              what stands in the way, with the fix to paste
+  shunt report                             what each statement of the application becomes
   shunt create-shards                      makes user_0 .. user_9 like user
   redis-cli SET migrate_user 1101          dual write; the copy starts by itself
   shunt status                             copy, verify, what the next step still needs
@@ -181,6 +183,19 @@ pub enum Command {
         #[arg(long)]
         database: Option<String>,
     },
+    /// Show the statements that sidecars have seen in 1100, and what each becomes in the later phases; exit code 1 if
+    /// one would be refused
+    Report {
+        #[command(flatten)]
+        /// Which table.
+        table: TableArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Forget what was seen, and begin anew
+        #[arg(long, conflicts_with = "json")]
+        reset: bool,
+    },
     /// Show every change of phase that was made
     History {
         #[command(flatten)]
@@ -264,6 +279,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Explain { table, sql, phase, database } => {
             explain::explain(&load_table(&table)?, &sql, phase, database).await
         }
+        Command::Report { table, json, reset } => report::report(&load_table(&table)?, json, reset).await,
         Command::History { table, json } => status::history(&load_table(&table)?, json).await,
         Command::Finish { table, yes: _ } => flip::finish(&load_table(&table)?).await,
         Command::Ping { config, address } => ping::ping(&load(&config)?, address).await,

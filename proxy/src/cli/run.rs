@@ -48,7 +48,9 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         .collect();
     let keyed =
         config.tables.iter().map(|table| (table.table.clone(), FlagKeys::new(&table.flag_key))).collect();
-    let plane = Arc::new(Plane::new(home, flags, gates, keyed, random_u64()));
+    let plane = Arc::new(Plane::new(home.clone(), flags, gates, keyed, random_u64()));
+    let (seen, kept) = (plane.seen.clone(), stop.child_token());
+    let seen = tokio::spawn(async move { seen.keep(home, kept).await });
     for entrance in &entrances {
         tracing::info!(at = entrance.address(), home = %gateway.home, "listening");
     }
@@ -60,6 +62,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     shutdown.cancel();
     let _ = serving.await;
     stop.cancel();
+    let _ = seen.await;
     for controller in controllers {
         let _ = controller.await;
     }

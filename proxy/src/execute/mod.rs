@@ -69,11 +69,14 @@ impl Session {
     pub(crate) async fn statement(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
         let deadline = Instant::now() + EPOCH_WAIT;
         self.tried_new_block = false;
-        for _ in 0..MAX_TRIES {
+        for attempt in 0..MAX_TRIES {
             let snapshots = match self.snapshots(statement).await {
                 Ok(snapshots) => snapshots,
                 Err(error) => return self.unavailable(&error).await,
             };
+            if attempt == 0 {
+                self.plane.note_seen(statement, &snapshots, origin);
+            }
             let plan = self.plan(statement, &snapshots, origin);
             if self.in_xa && takes_gate(&plan) {
                 return self.refuse(&in_xa()).await;

@@ -10,6 +10,7 @@ mod keys;
 mod privileges;
 mod redis;
 mod server;
+mod statements;
 mod tables;
 mod unique_keys;
 mod writers;
@@ -107,6 +108,7 @@ pub async fn run(home: &Home, table: &ShardedTable, flags: Option<&FlagStore>) -
         dependents::check(&mut cx).await?;
         applications::check(&mut cx).await?;
         writers::check(&mut cx).await?;
+        statements::check(&mut cx).await?;
         cost::check(&mut cx).await?;
     }
     Ok(cx.report)
