@@ -236,6 +236,18 @@ impl Client {
         self.command(0x19, &statement.id.to_le_bytes()).await
     }
 
+    /// `COM_RESET_CONNECTION`: ends transactions, forgets variables and prepared statements.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn reset(&mut self) -> Outcome {
+        self.command(0x1f, &[]).await?;
+        match self.reply(false).await? {
+            Reply::Done(_) => Ok(()),
+            other => Err(format!("COM_RESET_CONNECTION: {other:?}").into()),
+        }
+    }
+
     async fn replies(&mut self, binary: bool) -> Outcome<Vec<Reply>> {
         let mut all = Vec::new();
         loop {

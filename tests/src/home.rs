@@ -113,6 +113,16 @@ impl Home {
     }
 }
 
+/// The statements that let the application append to the log of the reverse sync of the table with this id. The log
+/// does not exist yet: a grant on it is possible together with CREATE only.
+#[must_use]
+pub fn log_grants(id: &str) -> [String; 2] {
+    [
+        format!("GRANT CREATE, INSERT ON shunt.dirty_{id} TO '{APP_USER}'@'%'"),
+        format!("REVOKE CREATE ON shunt.dirty_{id} FROM '{APP_USER}'@'%'"),
+    ]
+}
+
 /// The statements that make the two accounts.
 fn accounts(kind: Kind, schemas: &[&str]) -> Vec<String> {
     let mut all = vec![
@@ -128,9 +138,7 @@ fn accounts(kind: Kind, schemas: &[&str]) -> Vec<String> {
         all.push(format!("GRANT ALL ON `{schema}`.* TO '{CONTROL_USER}'@'%'"));
     }
     all.push(format!("GRANT SELECT ON shunt.* TO '{APP_USER}'@'%'"));
-    // The log of the reverse sync does not exist yet: a grant on it is possible together with CREATE only.
-    all.push(format!("GRANT CREATE, INSERT ON shunt.dirty_user TO '{APP_USER}'@'%'"));
-    all.push(format!("REVOKE CREATE ON shunt.dirty_user FROM '{APP_USER}'@'%'"));
+    all.extend(log_grants("user"));
     all.push(format!("GRANT ALL ON shunt.* TO '{CONTROL_USER}'@'%'"));
     all.push(format!("GRANT SELECT ON performance_schema.* TO '{CONTROL_USER}'@'%'"));
     all.push(match kind {

@@ -13,11 +13,13 @@
 //! | [`shunt`] | a sidecar process: its configuration, start, stop, kill |
 //! | [`walk`] | the flag, set in Redis, and the phases that follow |
 //! | [`same`] | the differential oracle: a statement directly and through Shunt, compared |
+//! | [`differential`] | that oracle with statements made by chance |
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
 pub mod app;
 pub mod client;
 pub mod demo;
+pub mod differential;
 pub mod history;
 pub mod home;
 pub mod judge;

@@ -11,13 +11,17 @@ use topology::{Phase, ShardedTable, Side};
 
 use crate::{
     Outcome,
-    client::{Client, IN_TRANSACTION, Prepared, Reply, Row},
+    client::{Client, Reply, Row},
     home::Home,
 };
 
+pub mod answer;
 pub mod case;
 pub mod compare;
+pub mod known;
 
+use answer::Answer;
+pub use answer::Protocol;
 use case::{Case, Step};
 use compare::Naming;
 
@@ -61,15 +65,6 @@ const SEED: [&str; 2] = [
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90)
      SELECT i, 2 * (1 + i % 30), i * 0.5, IF(i % 3 = 0, NULL, CONCAT('note', i % 4)) FROM n",
 ];
-
-/// How a statement reaches the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// `COM_QUERY`.
-    Text,
-    /// `COM_STMT_PREPARE`, `COM_STMT_EXECUTE`, with the other form of ends of result sets.
-    Prepared,
-}
 
 /// Something that is not the same.
 #[derive(Debug, Clone)]
@@ -149,7 +144,11 @@ impl Same {
         through: Option<(&str, u16)>,
     ) -> Outcome<Self> {
         Ok(Self {
-            names: Naming { real: real.to_owned(), twin: twin.to_owned() },
+            names: Naming {
+                real: real.to_owned(),
+                twin: twin.to_owned(),
+                tables: vec![table.legacy().table.clone()],
+            },
             table,
             twin: home.app_opts(None, twin)?,
             real: home.app_opts(through, real)?,
@@ -211,61 +210,22 @@ impl Same {
     }
 
     async fn step(&mut self, pair: &mut Pair, step: &Step, protocol: Protocol) -> Outcome<Vec<String>> {
-        let prepare = protocol == Protocol::Prepared && !step.text_only();
-        let here = if prepare {
-            prepared(&mut pair.real, &step.sql, step).await?
-        } else {
-            Answer::text(pair.real.query(&step.literal()).await?)
-        };
-        let refused = here.refused();
-        if refused && step.refused.contains(&self.phase) {
+        let here = answer(&mut pair.real, step, protocol, &step.sql).await?;
+        if here.refused() && step.refused.contains(&self.phase) {
             // By name, which is right here; it must have changed nothing, and the twin does not run it.
             return self.tables().await;
         }
-        let there = |sql: &str| sql.replace(&self.names.real, &self.names.twin);
-        let there = if prepare {
-            prepared(&mut pair.twin, &there(&step.sql), step).await?
-        } else {
-            Answer::text(pair.twin.query(&there(&step.literal())).await?)
-        };
-        if refused && self.phase != Phase::Legacy && matches!(there.replies.last(), Some(Reply::Refused(_))) {
+        let sql = step.sql.replace(&self.names.real, &self.names.twin);
+        let there = answer(&mut pair.twin, step, protocol, &sql).await?;
+        if here.refused() && self.phase != Phase::Legacy && there.error().is_some() {
             // The server refuses it, too: a reason of its own is as good.
             return self.tables().await;
         }
-        let mut answers = (there.replies, here.replies);
-        if step.sql.to_ascii_lowercase().starts_with("show warnings") {
-            answers = (self.normal(answers.0), self.normal(answers.1));
-        }
-        let mut found = compare::replies(&answers.0, &answers.1, step.rows, &self.names);
-        if let (Some(there), Some(here)) = (&there.prepared, &here.prepared) {
-            found.extend(compare::prepared(there, here, &self.names));
-        }
-        if found.is_empty() && warned(&answers.0) {
-            found.extend(self.warnings(pair).await?);
-        }
-        if step.may_write() && !refused && !in_transaction(&answers.0) {
+        let mut found = compare::answers(&there, &here, step.rows.into(), &self.names);
+        if step.may_write() && !here.refused() && !there.in_transaction() {
             found.extend(self.tables().await?);
         }
         Ok(found)
-    }
-
-    async fn warnings(&self, pair: &mut Pair) -> Outcome<Vec<String>> {
-        let twin = self.normal(pair.twin.query("SHOW WARNINGS").await?);
-        let real = self.normal(pair.real.query("SHOW WARNINGS").await?);
-        let found = compare::replies(&twin, &real, case::Rows::Ordered, &self.names);
-        Ok(found.into_iter().map(|text| format!("SHOW WARNINGS: {text}")).collect())
-    }
-
-    /// Warnings whose messages name the twin's tables.
-    fn normal(&self, mut replies: Vec<Reply>) -> Vec<Reply> {
-        for reply in &mut replies {
-            if let Reply::Rows(_, rows, _) = reply {
-                for text in rows.iter_mut().filter_map(|row| row.get_mut(2)?.as_mut()) {
-                    *text = self.names.message(&String::from_utf8_lossy(text)).into_bytes();
-                }
-            }
-        }
-        replies
     }
 
     // ---- tables ---------------------------------------------------------------------------------------------
@@ -288,7 +248,7 @@ impl Same {
         for (side, tables) in self.sides() {
             let all: Vec<String> = tables.iter().map(|table| format!("SELECT * FROM {table}")).collect();
             let rows = self.rows(&format!("{} ORDER BY id", all.join(" UNION ALL "))).await?;
-            found.extend(table_difference(&format!("{side:?}"), &wanted, &rows));
+            found.extend(compare::tables(&format!("{side:?}"), &wanted, &rows));
         }
         if self.phase.writes(Side::Shards) {
             for (shard, name) in self.table.clone().numbered_shards() {
@@ -301,7 +261,7 @@ impl Same {
         }
         let wanted = self.rows(&format!("SELECT * FROM {twin}.orders ORDER BY id")).await?;
         let rows = self.rows(&format!("SELECT * FROM {real}.orders ORDER BY id")).await?;
-        found.extend(table_difference("orders", &wanted, &rows));
+        found.extend(compare::tables("orders", &wanted, &rows));
         Ok(found)
     }
 
@@ -359,63 +319,11 @@ impl Same {
     }
 }
 
-/// What one side gave for one statement.
-struct Answer {
-    /// What PREPARE gave.
-    prepared: Option<Prepared>,
-    replies: Vec<Reply>,
-}
-
-impl Answer {
-    const fn text(replies: Vec<Reply>) -> Self {
-        Self { prepared: None, replies }
+/// A case's statement on one side, as `sql` names the tables there. What only reads is executed twice.
+async fn answer(client: &mut Client, step: &Step, protocol: Protocol, sql: &str) -> Outcome<Answer> {
+    if protocol == Protocol::Text || step.text_only() {
+        return Answer::text(client, &step.with_literals(sql)).await?.with_warnings(client).await;
     }
-
-    /// Whether Shunt itself refused the statement, with its reason.
-    fn refused(&self) -> bool {
-        matches!(self.replies.last(), Some(Reply::Refused(error)) if error.message.starts_with("Shunt"))
-    }
-}
-
-/// Prepares, executes and closes. What only reads is executed twice: the second execution is the one that finds a
-/// plan that is kept.
-async fn prepared(client: &mut Client, sql: &str, step: &Step) -> Outcome<Answer> {
-    let statement = match client.prepare(sql).await? {
-        Ok(statement) => statement,
-        Err(error) => return Ok(Answer::text(vec![Reply::Refused(error)])),
-    };
-    let mut replies = client.execute(&statement, &step.values).await?;
-    if !step.may_write() {
-        replies.extend(client.execute(&statement, &step.values).await?);
-    }
-    client.close(&statement).await?;
-    Ok(Answer { prepared: Some(statement), replies })
-}
-
-fn warned(replies: &[Reply]) -> bool {
-    replies.iter().any(|reply| match reply {
-        Reply::Done(done) | Reply::Rows(_, _, done) => done.warnings > 0,
-        Reply::Refused(_) => true,
-    })
-}
-
-fn in_transaction(replies: &[Reply]) -> bool {
-    replies.iter().any(|reply| match reply {
-        Reply::Done(done) | Reply::Rows(_, _, done) => done.status & IN_TRANSACTION != 0,
-        Reply::Refused(_) => false,
-    })
-}
-
-/// The first rows that differ.
-fn table_difference(name: &str, wanted: &[Row], rows: &[Row]) -> Option<String> {
-    if wanted == rows {
-        return None;
-    }
-    let missing = wanted.iter().find(|row| !rows.contains(row)).map_or("none".to_owned(), compare::show);
-    let extra = rows.iter().find(|row| !wanted.contains(row)).map_or("none".to_owned(), compare::show);
-    Some(format!(
-        "table {name}: {} rows instead of {}; missing for instance {missing}; too much for instance {extra}",
-        rows.len(),
-        wanted.len()
-    ))
+    let times = if step.may_write() { 1 } else { 2 };
+    Answer::prepared(client, sql, &step.values, times).await?.with_warnings(client).await
 }

@@ -25,6 +25,15 @@ pub struct Setup {
     pub home: String,
     /// Redis.
     pub redis: String,
+    /// The tables.
+    pub tables: Vec<Moved>,
+    /// Where configuration, socket and log are kept.
+    pub dir: PathBuf,
+}
+
+/// A `[[table]]` of the configuration.
+#[derive(Debug, Clone)]
+pub struct Moved {
     /// The table's id.
     pub id: String,
     /// The flag's key in Redis.
@@ -35,8 +44,6 @@ pub struct Setup {
     pub shard_key: String,
     /// `schema.table_{0..9}`.
     pub shards: String,
-    /// Where configuration, socket and log are kept.
-    pub dir: PathBuf,
 }
 
 /// A sidecar; killed when it is dropped.
@@ -54,36 +61,54 @@ impl Setup {
     /// # Errors
     /// When a server cannot be found or the directory not be made.
     pub fn user(home: &home::Home, schema: &str, redis: &str, flag_key: &str) -> Outcome<Self> {
+        Self::new(home, redis, vec![Moved::user(schema, flag_key)])
+    }
+
+    /// These tables, for one home and the test Redis.
+    ///
+    /// # Errors
+    /// As [`Setup::user`].
+    pub fn new(home: &home::Home, redis: &str, tables: Vec<Moved>) -> Outcome<Self> {
         // The flag's key differs between tests that run side by side in one process; the schema may not.
+        let flag_key = tables.first().map_or("no table", |table| table.flag_key.as_str());
         let dir = env::temp_dir().join(format!("shunt-{}-{flag_key}", std::process::id()));
         fs::create_dir_all(&dir)?;
-        Ok(Self {
-            home: home.address()?,
-            redis: redis.to_owned(),
+        Ok(Self { home: home.address()?, redis: redis.to_owned(), tables, dir })
+    }
+
+    fn toml(&self, name: &str, port: u16) -> String {
+        let tables: String = self.tables.iter().map(Moved::toml).collect();
+        format!(
+            "listen = [\"tcp://127.0.0.1:{port}\", \"unix://{socket}\"]\n\
+             [home]\nurl = \"{}\"\nuser = \"{}\"\n\
+             [redis]\nurl = \"{}\"\n\
+             {tables}",
+            self.home,
+            home::CONTROL_USER,
+            self.redis,
+            socket = self.dir.join(format!("{name}.sock")).display(),
+        )
+    }
+}
+
+impl Moved {
+    /// The table `<schema>.user` with its ten shards.
+    #[must_use]
+    pub fn user(schema: &str, flag_key: &str) -> Self {
+        Self {
             id: "user".to_owned(),
             flag_key: flag_key.to_owned(),
             table: format!("{schema}.user"),
             shard_key: "id".to_owned(),
             shards: format!("{schema}.user_{{0..9}}"),
-            dir,
-        })
+        }
     }
 
-    fn toml(&self, name: &str, port: u16) -> String {
+    fn toml(&self) -> String {
+        let Self { id, flag_key, table, shard_key, shards } = self;
         format!(
-            "listen = [\"tcp://127.0.0.1:{port}\", \"unix://{socket}\"]\n\
-             [home]\nurl = \"{}\"\nuser = \"{}\"\n\
-             [redis]\nurl = \"{}\"\n\
-             [[table]]\nid = \"{}\"\ntable = \"{}\"\nshard_key = \"{}\"\nshards = \"{}\"\nflag_key = \"{}\"\n",
-            self.home,
-            home::CONTROL_USER,
-            self.redis,
-            self.id,
-            self.table,
-            self.shard_key,
-            self.shards,
-            self.flag_key,
-            socket = self.dir.join(format!("{name}.sock")).display(),
+            "[[table]]\nid = \"{id}\"\ntable = \"{table}\"\nshard_key = \"{shard_key}\"\n\
+             shards = \"{shards}\"\nflag_key = \"{flag_key}\"\n"
         )
     }
 }

@@ -14,6 +14,7 @@ use tests::{
     same::{
         Finding, Protocol, Same,
         case::{Case, parse},
+        known::{by_the_servers_plan, known},
         told,
     },
     servers::{self, Kind},
@@ -131,32 +132,6 @@ async fn nothing_differs_without_shunt_and_mutants_are_found_on_mariadb() {
 
 /// A step of the walk with its guards: the tables are small.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
-
-/// The server itself tells other key flags for the columns of a join when its statistics choose another plan.
-fn by_the_servers_plan(finding: &Finding) -> bool {
-    finding.statement.contains("JOIN") && finding.what.starts_with("column")
-}
-
-/// What is known to differ still, and documented in docs/SQL.md. Rows, counts, ids and error codes never are.
-fn known(finding: &Finding) -> Option<&'static str> {
-    let (statement, what) = (finding.statement.as_str(), finding.what.as_str());
-    match () {
-        () if statement.contains("ROW_COUNT()") || statement.contains("warning_count") => {
-            Some("ROW_COUNT() and @@warning_count follow Shunt's own last statement")
-        }
-        () if statement.contains("SHOW WARNINGS") || what.starts_with("SHOW WARNINGS") => {
-            Some("warnings of a statement that was only prepared, or in the binary protocol")
-        }
-        () if finding.way.starts_with("0011")
-            && (what.starts_with("info") || what.starts_with("warnings")) =>
-        {
-            Some("info text and warning count of a write to several shards")
-        }
-        () if what.starts_with("info ``") => Some("info text of an UPDATE that matches nothing, on MariaDB"),
-        () if by_the_servers_plan(finding) => Some("key flags of columns in a join"),
-        () => None,
-    }
-}
 
 async fn through_shunt(kind: Kind) -> Outcome {
     let mut home = Home::claim(kind).await?;

@@ -13,7 +13,7 @@ use tests::{
     Outcome,
     home::Home,
     servers::{self, Kind},
-    shunt::{self, Setup, Sidecar},
+    shunt::{self, Moved, Setup, Sidecar},
 };
 
 const CREATE: &str =
@@ -171,11 +171,7 @@ async fn a_sidecar_starts_while_home_and_redis_are_away_and_says_so() {
     let setup = Setup {
         home: "mysql://127.0.0.1:1".to_owned(),
         redis: "redis://127.0.0.1:2".to_owned(),
-        id: "user".to_owned(),
-        flag_key: "migrate_user".to_owned(),
-        table: "app.user".to_owned(),
-        shard_key: "id".to_owned(),
-        shards: "app.user_{0..9}".to_owned(),
+        tables: vec![Moved::user("app", "migrate_user")],
         dir,
     };
     let mut sidecar = Sidecar::start(&setup, "away").await.unwrap();

@@ -85,19 +85,27 @@ impl Step {
     /// The text with its values in place of the question marks.
     #[must_use]
     pub fn literal(&self) -> String {
+        self.with_literals(&self.sql)
+    }
+
+    /// `sql`, which has the same question marks, likewise.
+    #[must_use]
+    pub fn with_literals(&self, sql: &str) -> String {
         let mut values = self.values.iter();
         let put = |part: &str| match part.strip_suffix('?') {
             Some(head) => format!("{head}{}", values.next().map_or("?".to_owned(), literal)),
             None => part.to_owned(),
         };
         if self.values.is_empty() {
-            return self.sql.clone();
+            return sql.to_owned();
         }
-        self.sql.split_inclusive('?').map(put).collect()
+        sql.split_inclusive('?').map(put).collect()
     }
 }
 
-fn literal(value: &Value) -> String {
+/// As it stands in SQL text.
+#[must_use]
+pub fn literal(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::Int(v) => v.to_string(),

@@ -2,12 +2,18 @@
 
 use crate::{
     client::{Column, Done, Prepared, Reply, Row},
-    same::case::Rows,
+    same::{answer::Answer, case::Rows},
 };
 
 /// In a transaction, autocommit, more results, a transaction that only reads, no backslash escapes. The rest
 /// (which index was used, how slow it was) is not an answer.
 const STATUS_MASK: u16 = 1 | 2 | 8 | 0x200 | 0x2000;
+/// `BINARY_FLAG`, and the character set of what has no characters.
+const BINARY: (u16, u16) = (0x80, 63);
+/// `PRI_KEY_FLAG`, `UNIQUE_KEY_FLAG`, `MULTIPLE_KEY_FLAG`, `AUTO_INCREMENT_FLAG`, `PART_KEY_FLAG`.
+const KEYS: u16 = 2 | 4 | 8 | 0x200 | 0x4000;
+/// The columns of SHOW WARNINGS.
+const WARNINGS: [&str; 3] = ["Level", "Code", "Message"];
 
 /// Schema names and shard tables as the application would see them: the names of the twin's.
 #[derive(Debug, Clone)]
@@ -16,6 +22,8 @@ pub struct Naming {
     pub real: String,
     /// The schema of the twin.
     pub twin: String,
+    /// The names of the sharded tables: `user_0` is a shard of `user`.
+    pub tables: Vec<String>,
 }
 
 impl Naming {
@@ -26,36 +34,136 @@ impl Naming {
     /// A message without the difference of schemas and of table and shard: `user_3.PRIMARY` is `user.PRIMARY`.
     #[must_use]
     pub fn message(&self, text: &str) -> String {
-        let mut out = String::new();
         let text = text.replace(&self.real, &self.twin);
-        let mut rest = text.as_str();
-        while let Some(at) = rest.find("user_") {
-            let (head, tail) = rest.split_at(at + "user".len());
-            out.push_str(head);
-            let digits = tail[1..].chars().take_while(char::is_ascii_digit).count();
-            rest = if digits > 0 { &tail[1 + digits..] } else { tail };
-        }
-        out + rest
+        self.tables.iter().fold(text, |text, table| without_numbers(&text, table))
     }
+
+    fn warnings(&self, rows: &[Row]) -> Vec<Row> {
+        let mut rows = rows.to_vec();
+        for text in rows.iter_mut().filter_map(|row| row.get_mut(2)?.as_mut()) {
+            *text = self.message(&String::from_utf8_lossy(text)).into_bytes();
+        }
+        rows
+    }
+}
+
+fn without_numbers(text: &str, table: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(&format!("{table}_")) {
+        let (head, tail) = rest.split_at(at + table.len());
+        out.push_str(head);
+        let digits = tail[1..].chars().take_while(char::is_ascii_digit).count();
+        rest = if digits > 0 { &tail[1 + digits..] } else { tail };
+    }
+    out + rest
+}
+
+/// What of an answer is compared, beyond what always is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct How {
+    /// The rows.
+    pub rows: Rows,
+    /// Texts without case, accents and trailing spaces: the server may choose among strings that a collation holds
+    /// for equal.
+    pub folded: bool,
+    /// The warnings.
+    pub warnings: Warnings,
+}
+
+/// How warnings are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Warnings {
+    /// One by one.
+    #[default]
+    Exact,
+    /// In any order, and without the numbers of rows: the server changes rows in the order in which it finds them. Of
+    /// a statement that fails only the codes of errors: it stops at the first row that is wrong.
+    AnyOrder,
+    /// Only which codes there are: how often a condition is looked at is the server's plan.
+    Codes,
+}
+
+impl From<Rows> for How {
+    fn from(rows: Rows) -> Self {
+        Self { rows, ..Self::default() }
+    }
+}
+
+/// The differences of two answers to one statement, in words: what Shunt gave is the second.
+#[must_use]
+pub fn answers(twin: &Answer, real: &Answer, how: How, names: &Naming) -> Vec<String> {
+    let mut all = replies(&twin.replies, &real.replies, how, names);
+    if let (Some(twin), Some(real)) = (&twin.prepared, &real.prepared) {
+        all.extend(prepared(twin, real, names));
+    }
+    if let (Some(a), Some(b)) = (&twin.warnings, &real.warnings)
+        && all.is_empty()
+    {
+        let failed = twin.error().is_some();
+        all.extend(warnings(a, b, how.warnings, failed, names));
+    }
+    all
+}
+
+/// The differences of what SHOW WARNINGS said.
+fn warnings(twin: &[Reply], real: &[Reply], how: Warnings, failed: bool, names: &Naming) -> Vec<String> {
+    let list = |replies: &[Reply]| -> Vec<Row> {
+        let all = replies.iter().filter_map(|reply| match reply {
+            Reply::Rows(_, rows, _) => Some(names.warnings(rows)),
+            _ => None,
+        });
+        all.flatten().collect()
+    };
+    let (mut a, mut b) = (list(twin), list(real));
+    let codes = how == Warnings::Codes || (how == Warnings::AnyOrder && failed);
+    for rows in [&mut a, &mut b] {
+        if failed && codes {
+            rows.retain(|row| row[0].as_deref() == Some(b"Error"));
+        }
+        for row in rows.iter_mut().filter(|_| how != Warnings::Exact) {
+            if codes {
+                row.truncate(2);
+            } else if let Some(text) = row.get_mut(2).and_then(Option::as_mut) {
+                *text = without_row(&String::from_utf8_lossy(text)).as_bytes().to_vec();
+            }
+        }
+        if codes {
+            rows.sort();
+            rows.dedup();
+        }
+    }
+    let order = if how == Warnings::Exact { Rows::Ordered } else { Rows::AnyOrder };
+    rows(&a, &b, order).map(|text| format!("SHOW WARNINGS: {text}")).into_iter().collect()
+}
+
+/// `… at row 5` without the number.
+fn without_row(text: &str) -> &str {
+    text.rsplit_once(" at row ").map_or(text, |(head, _)| head)
 }
 
 /// The differences of two series of answers, in words: what Shunt gave is the second.
 #[must_use]
-pub fn replies(twin: &[Reply], real: &[Reply], rows: Rows, names: &Naming) -> Vec<String> {
+pub fn replies(twin: &[Reply], real: &[Reply], how: How, names: &Naming) -> Vec<String> {
     if twin.len() != real.len() {
         return vec![format!("{} results instead of {}", real.len(), twin.len())];
     }
-    twin.iter().zip(real).flat_map(|(twin, real)| reply(twin, real, rows, names)).collect()
+    twin.iter().zip(real).flat_map(|(twin, real)| reply(twin, real, how, names)).collect()
 }
 
-fn reply(twin: &Reply, real: &Reply, compare: Rows, names: &Naming) -> Vec<String> {
+fn reply(twin: &Reply, real: &Reply, how: How, names: &Naming) -> Vec<String> {
     match (twin, real) {
-        (Reply::Done(a), Reply::Done(b)) => done(a, b),
+        (Reply::Done(a), Reply::Done(b)) => done(a, b, how),
         (Reply::Refused(a), Reply::Refused(b)) if (a.code, &a.state) == (b.code, &b.state) => Vec::new(),
         (Reply::Rows(ac, ar, ad), Reply::Rows(bc, br, bd)) => {
             let mut all = columns(ac, bc, names);
-            all.extend(self::rows(ar, br, compare));
-            all.extend(done(ad, bd));
+            let warnings = ac.iter().map(|column| column.name.as_str()).eq(WARNINGS);
+            let named = if warnings { &names.warnings(br) } else { br };
+            all.extend(match how.folded {
+                true => rows(&folded(ar), &folded(named), how.rows),
+                false => rows(ar, named, how.rows),
+            });
+            all.extend(done(ad, bd, how));
             all
         }
         _ => vec![format!("{} instead of {}", kind(real), kind(twin))],
@@ -70,7 +178,7 @@ fn kind(reply: &Reply) -> String {
     }
 }
 
-fn done(a: &Done, b: &Done) -> Vec<String> {
+fn done(a: &Done, b: &Done, how: How) -> Vec<String> {
     let mut all = Vec::new();
     let mut differ = |what: &str, a: String, b: String| {
         if a != b {
@@ -84,9 +192,16 @@ fn done(a: &Done, b: &Done) -> Vec<String> {
         format!("{:#x}", a.status & STATUS_MASK),
         format!("{:#x}", b.status & STATUS_MASK),
     );
-    differ("warnings", a.warnings.to_string(), b.warnings.to_string());
-    differ("info", format!("`{}`", a.info), format!("`{}`", b.info));
+    if how.warnings != Warnings::Codes {
+        differ("warnings", a.warnings.to_string(), b.warnings.to_string());
+    }
+    differ("info", format!("`{}`", info(a)), format!("`{}`", info(b)));
     all
+}
+
+/// Whether the server sees beforehand that a condition takes no row, and says nothing, depends on its plan.
+fn info(done: &Done) -> &str {
+    if done.info == "Rows matched: 0  Changed: 0  Warnings: 0" { "" } else { &done.info }
 }
 
 /// Differences of column definitions.
@@ -95,13 +210,46 @@ pub fn columns(a: &[Column], b: &[Column], names: &Naming) -> Vec<String> {
     if a.len() != b.len() {
         return vec![format!("{} columns instead of {}", b.len(), a.len())];
     }
-    a.iter()
-        .zip(b)
-        .filter_map(|(a, b)| {
-            let normal = Column { schema: names.schema(&b.schema), ..b.clone() };
-            (*a != normal).then(|| format!("column `{}`: {normal:?} instead of {a:?}", a.name))
-        })
-        .collect()
+    a.iter().zip(b).filter_map(|(a, b)| column(a, b, names)).collect()
+}
+
+fn column(a: &Column, b: &Column, names: &Naming) -> Option<String> {
+    let (a, b) = (normal(a), Column { schema: names.schema(&b.schema), ..normal(b) });
+    if a == b {
+        return None;
+    }
+    let (old, new) = (a.flags, b.flags);
+    if (old | KEYS) == (new | KEYS) && a == (Column { flags: old, ..b.clone() }) {
+        return Some(format!("key flags of `{}`: {new:#x} instead of {old:#x}", a.name));
+    }
+    let computed = if a.org_table.is_empty() && a.kind == b.kind { "computed " } else { "" };
+    Some(format!("{computed}column `{}`: {b:?} instead of {a:?}", a.name))
+}
+
+/// Without what depends on whether the server groups or sorts in a temporary table: a number's `BINARY_FLAG`, the
+/// original name and a text's decimals of what is computed.
+fn normal(column: &Column) -> Column {
+    let mut column = column.clone();
+    if column.charset == BINARY.1 {
+        column.flags &= !BINARY.0;
+    }
+    if column.org_table.is_empty() {
+        column.org_name.clear();
+        if column.charset != BINARY.1 {
+            column.decimals = 0;
+        }
+    }
+    column
+}
+
+fn folded(rows: &[Row]) -> Vec<Row> {
+    rows.iter().map(|row| row.iter().map(|value| value.as_deref().map(fold)).collect()).collect()
+}
+
+fn fold(value: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(value) else { return value.to_vec() };
+    let plain = text.to_lowercase().replace(['á', 'é'], "a").replace('ß', "ss");
+    plain.trim_end_matches(' ').as_bytes().to_vec()
 }
 
 /// Differences of what PREPARE answers.
@@ -134,6 +282,21 @@ fn rows(a: &[Row], b: &[Row], compare: Rows) -> Option<String> {
     Some(format!("a row {} instead of {}", show(b), show(a)))
 }
 
+/// The first rows in which two tables differ, both in one order.
+#[must_use]
+pub fn tables(name: &str, wanted: &[Row], rows: &[Row]) -> Option<String> {
+    if wanted == rows {
+        return None;
+    }
+    let missing = wanted.iter().find(|row| !rows.contains(row)).map_or("none".to_owned(), show);
+    let extra = rows.iter().find(|row| !wanted.contains(row)).map_or("none".to_owned(), show);
+    Some(format!(
+        "table {name}: {} rows instead of {}; missing for instance {missing}; too much for instance {extra}",
+        rows.len(),
+        wanted.len()
+    ))
+}
+
 /// A row for a person.
 #[must_use]
 pub fn show(row: &Row) -> String {
@@ -149,7 +312,7 @@ mod tests {
     use super::*;
 
     fn names() -> Naming {
-        Naming { real: "real_db".to_owned(), twin: "twin_db".to_owned() }
+        Naming { real: "real_db".to_owned(), twin: "twin_db".to_owned(), tables: vec!["user".to_owned()] }
     }
 
     #[test]
@@ -177,7 +340,7 @@ mod tests {
         let twin = Column { schema: "twin_db".to_owned(), ..column.clone() };
         let found = |columns: Vec<Column>, rows: Vec<Row>, done: Done, compare: Rows| {
             let a = Reply::Rows(vec![twin.clone()], vec![row("a"), row("b")], Done::default());
-            replies(&[a], &[Reply::Rows(columns, rows, done)], compare, &names()).len()
+            replies(&[a], &[Reply::Rows(columns, rows, done)], compare.into(), &names()).len()
         };
         let right = || vec![column.clone()];
         assert_eq!(found(right(), vec![row("a"), row("b")], Done::default(), Rows::Ordered), 0);

@@ -1,0 +1,29 @@
+//! The differential oracle with statements made by chance: schemas, rows and statements from a seed, each run on an
+//! unsharded copy directly and through Shunt in each phase.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`random`] | numbers from a seed |
+//! | [`kind`], [`schema`] | column types and their values, tables, rows |
+//! | [`node`] | a statement as a tree whose parts can be left out |
+//! | [`scope`], `expr`, `query`, `write` | the generator |
+//! | [`case`] | a few statements of one session |
+//! | [`fixture`] | the tables on a server, all phases side by side |
+//! | [`runner`], [`tally`] | runs cases, compares, counts |
+//! | [`campaign`] | a whole run |
+//! | [`shrink`] | makes a failing case short |
+
+pub mod campaign;
+pub mod case;
+mod expr;
+pub mod fixture;
+pub mod kind;
+pub mod node;
+mod query;
+pub mod random;
+pub mod runner;
+pub mod schema;
+pub mod scope;
+pub mod shrink;
+pub mod tally;
+mod write;

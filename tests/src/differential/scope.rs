@@ -1,0 +1,131 @@
+//! What names a part of a statement can use, and the hand that writes it.
+
+use super::{
+    kind::{Class, Collation},
+    node::Node,
+    random::Random,
+    schema::{Column, Schema, Table, quoted},
+};
+
+/// A column as an expression sees it.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name in quotes.
+    pub name: String,
+    /// What it gives.
+    pub class: Class,
+    /// Of characters.
+    pub collation: Option<Collation>,
+    /// Sums of it may be out of range.
+    pub wild: bool,
+    /// Literals of values that are in it, or could be.
+    pub values: Vec<String>,
+}
+
+/// A table in FROM.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The name before the dot.
+    pub alias: String,
+    /// Its columns.
+    pub fields: Vec<Field>,
+    /// Names of those that tell its rows apart.
+    pub unique: Vec<String>,
+}
+
+/// All that can be named.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// The tables.
+    pub sources: Vec<Source>,
+}
+
+/// Writes SQL by chance.
+pub struct Writer<'a> {
+    /// The tables that there are.
+    pub schema: &'a Schema,
+    /// The numbers that decide.
+    pub random: Random,
+    aliases: usize,
+}
+
+impl Field {
+    /// A column of a table.
+    #[must_use]
+    pub fn of(column: &Column) -> Self {
+        Self {
+            name: quoted(&column.name),
+            class: column.kind.class(),
+            collation: column.kind.collation(),
+            wild: column.kind.is_wild(),
+            values: column.values.clone(),
+        }
+    }
+}
+
+impl Source {
+    /// A table by its name or an alias.
+    #[must_use]
+    pub fn of(table: &Table, alias: &str) -> Self {
+        Self {
+            alias: alias.to_owned(),
+            fields: table.columns.iter().map(Field::of).collect(),
+            unique: table.primary.iter().map(|at| quoted(&table.columns[*at].name)).collect(),
+        }
+    }
+}
+
+impl Scope {
+    /// One table.
+    #[must_use]
+    pub fn of(source: Source) -> Self {
+        Self { sources: vec![source] }
+    }
+
+    /// Fields with their qualified names that `wanted` takes.
+    pub fn fields<'a>(
+        &'a self,
+        wanted: impl Fn(&Field) -> bool + 'a,
+    ) -> impl Iterator<Item = (&'a Source, &'a Field)> {
+        self.sources
+            .iter()
+            .flat_map(|source| source.fields.iter().map(move |field| (source, field)))
+            .filter(move |(_, field)| wanted(field))
+    }
+
+    /// Qualified names of the columns that tell the rows of the joined tables apart.
+    #[must_use]
+    pub fn unique(&self) -> Vec<String> {
+        self.sources
+            .iter()
+            .flat_map(|source| source.unique.iter().map(|name| format!("{}.{name}", source.alias)))
+            .collect()
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// `random` decides.
+    #[must_use]
+    pub const fn new(schema: &'a Schema, random: Random) -> Self {
+        Self { schema, random, aliases: 0 }
+    }
+
+    /// A name that is not used yet in this statement.
+    pub fn alias(&mut self, prefix: &str) -> String {
+        self.aliases += 1;
+        format!("{prefix}{}", self.aliases)
+    }
+
+    /// A column that `wanted` takes: its qualified name and what it is.
+    pub fn field(&mut self, scope: &Scope, wanted: impl Fn(&Field) -> bool) -> Option<(Node, Field)> {
+        let all: Vec<_> = scope.fields(wanted).collect();
+        if all.is_empty() {
+            return None;
+        }
+        let (source, field) = *self.random.pick(&all);
+        // A bare name is ambiguous as soon as another table has it, too.
+        let bare = scope.fields(|other| other.name == field.name).count() == 1 && self.random.chance(50);
+        let name = if bare { field.name.clone() } else { format!("{}.{}", source.alias, field.name) };
+        Some((name.into(), field.clone()))
+    }
+}

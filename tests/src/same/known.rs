@@ -1,0 +1,35 @@
+//! What is known to differ still, and documented in docs/SQL.md: the one list of it.
+
+use super::Finding;
+
+/// The server itself tells other key flags, and on MariaDB other lengths of what is computed, where it reads a column
+/// from a temporary table; whether it makes one depends on its statistics.
+#[must_use]
+pub fn by_the_servers_plan(finding: &Finding) -> bool {
+    let words = ["JOIN", "DISTINCT", "GROUP BY", "UNION", "(SELECT"];
+    let what = ["key flags", "computed column"].iter().any(|text| finding.what.starts_with(text));
+    what && words.iter().any(|word| finding.statement.contains(word))
+}
+
+/// Why a finding is none, if it is none. Rows, counts, ids and error codes never are.
+#[must_use]
+pub fn known(finding: &Finding) -> Option<&'static str> {
+    let (statement, what) = (finding.statement.as_str(), finding.what.as_str());
+    match () {
+        () if statement.contains("ROW_COUNT()") || statement.contains("warning_count") => {
+            Some("ROW_COUNT() and @@warning_count follow Shunt's own last statement")
+        }
+        () if statement.contains("SHOW WARNINGS") || what.starts_with("SHOW WARNINGS") => {
+            Some("warnings of a statement that was only prepared, or in the binary protocol")
+        }
+        () if finding.way.starts_with("0011")
+            && (what.starts_with("info") || what.starts_with("warnings")) =>
+        {
+            Some("info text and warning count of a write to several shards")
+        }
+        () if by_the_servers_plan(finding) => {
+            Some("definitions of columns that may come from a temporary table")
+        }
+        () => None,
+    }
+}
