@@ -141,7 +141,11 @@ fn verified(evidence: &Evidence<'_>, passes: u32, findings: &mut Findings) {
             ));
         }
         _ if verify.clean_passes < passes => findings.refuse_unless_forced(
-            format!("{} of {passes} clean verify passes", verify.clean_passes),
+            format!(
+                "{} of {passes} clean verify passes{}",
+                verify.clean_passes,
+                verify.running.map(|line| format!(", one is at {line}")).unwrap_or_default()
+            ),
             "the check that both sides are equal",
         ),
         _ => findings.saw(format!("{} clean verify passes", verify.clean_passes)),
@@ -231,7 +235,7 @@ mod tests {
         Evidence {
             facts: Facts {
                 copy: Some(CopyFacts { finished: true, rows: 7, ..CopyFacts::default() }),
-                verify: Some(VerifyFacts { clean_passes: 2, differences: Some(0), detail: None }),
+                verify: Some(VerifyFacts { clean_passes: 2, differences: Some(0), ..VerifyFacts::default() }),
                 reverse: None,
             },
             old: Some(Ok(&[])),
@@ -252,8 +256,11 @@ mod tests {
         evidence.facts.copy = Some(CopyFacts { percent: Some(63.2), ..CopyFacts::default() });
         assert_eq!(refusal(from, to, &evidence, true), "copy at 63 %");
         let mut evidence = copied_and_verified();
-        evidence.facts.verify = Some(VerifyFacts { clean_passes: 1, ..VerifyFacts::default() });
-        assert!(refusal(from, to, &evidence, false).starts_with("1 of 2 clean verify passes"));
+        let running = Some("63 % of about 900 rows".to_owned());
+        evidence.facts.verify = Some(VerifyFacts { clean_passes: 1, running, ..VerifyFacts::default() });
+        assert!(
+            refusal(from, to, &evidence, false).starts_with("1 of 2 clean verify passes, one is at 63 %")
+        );
         assert_eq!(refusal(from, to, &evidence, true), "");
         let mut evidence = copied_and_verified();
         evidence.facts.verify = Some(VerifyFacts { differences: Some(412), ..VerifyFacts::default() });

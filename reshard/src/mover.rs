@@ -19,7 +19,7 @@ use crate::{
     preflight,
     reverse::{self, Applier, Drained},
     sequence,
-    verify::{self, Verifier, VerifyError, VerifyOptions},
+    verify::{self, PassProgress, Verifier, VerifyError, VerifyOptions},
     work::{CopyFacts, Facts, Readiness, ReverseFacts, VerifyFacts, Work, WorkError},
 };
 
@@ -53,6 +53,7 @@ struct Inner {
     table: ShardedTable,
     pace: Pace,
     steered: Arc<Steered>,
+    passes: Arc<PassProgress>,
     /// Keys a second of the running reverse sync; 0 before it was measured.
     reverse_rate: AtomicU64,
 }
@@ -92,6 +93,7 @@ impl Mover {
             table,
             pace,
             steered: Arc::new(Steered::default()),
+            passes: Arc::default(),
             reverse_rate: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
@@ -146,7 +148,8 @@ impl Mover {
                 gate.clone(),
                 options,
                 inner.steered.clone(),
-            );
+            )
+            .telling(inner.passes.clone());
             match verifier.run(cancel).await {
                 Ok(report) => report_pass(inner.table.id().as_str(), &report),
                 Err(VerifyError::Cancelled(_) | VerifyError::EpochOver(_)) => return Ok(()),
@@ -274,6 +277,7 @@ impl Work for Mover {
                 clean_passes: u32::try_from(clean).unwrap_or(u32::MAX),
                 differences: last.as_ref().map(|pass| pass.differing),
                 detail: last.as_ref().and_then(|pass| pass.sample.first()).map(ToString::to_string),
+                running: self.inner.passes.line(),
             });
         }
         if phase == Phase::Shards {

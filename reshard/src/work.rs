@@ -45,6 +45,9 @@ pub struct VerifyFacts {
     pub differences: Option<u64>,
     /// A sentence about the last pass.
     pub detail: Option<String>,
+    /// How far the running pass is.
+    #[serde(default)]
+    pub running: Option<String>,
 }
 
 /// How far legacy follows while only the shards are written.

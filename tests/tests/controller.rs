@@ -48,7 +48,7 @@ impl Play {
         Self(Arc::new(Mutex::new(Script {
             facts: Facts {
                 copy: Some(CopyFacts { finished: true, rows: 3, ..CopyFacts::default() }),
-                verify: Some(VerifyFacts { clean_passes: 2, differences: Some(0), detail: None }),
+                verify: Some(VerifyFacts { clean_passes: 2, differences: Some(0), ..VerifyFacts::default() }),
                 reverse: Some(ReverseFacts { backlog: 0, rate: Some(1000.0), parked: vec![] }),
             },
             readiness: Readiness::default(),

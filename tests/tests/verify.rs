@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use reshard::copy::{Copier, Pace, ThrottleLimits, Unsteered};
+use reshard::copy::{Copier, Pace, Steering, ThrottleLimits, Unsteered};
 use reshard::verify::{
-    Problem, Verifier, VerifyError, VerifyOptions, VerifyReport, clean_passes, last_pass, repair,
+    PassProgress, Problem, Verifier, VerifyError, VerifyOptions, VerifyReport, clean_passes, last_pass,
+    repair,
 };
 use tests::{Outcome, rig::Rig, servers::Kind};
 use tokio_util::sync::CancellationToken;
@@ -224,5 +225,40 @@ async fn a_pass_ends_with_its_epoch() -> Outcome {
         rig.gate = now;
         assert!(pass(&rig, None).await?.clean());
     }
+    Ok(())
+}
+
+struct Paused;
+
+impl Steering for Paused {
+    fn paused(&self) -> Option<String> {
+        Some("told to pause".to_owned())
+    }
+    fn end_id(&self) -> Option<i128> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_pass_tells_how_far_it_is_and_why_it_waits() -> Outcome {
+    let rig = Rig::new(Kind::MySql, "ver_progress", "id INT PRIMARY KEY", "id", 2, Phase::DualWrite).await?;
+    let progress = Arc::new(PassProgress::default());
+    let (home, table, gate) = (rig.home.clone(), rig.table.clone(), rig.gate.clone());
+    let verifier = Verifier::new(home, table, gate, VerifyOptions::default(), Arc::new(Paused))
+        .telling(progress.clone());
+    assert_eq!(progress.line(), None);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn({
+        let cancel = cancel.clone();
+        async move { verifier.run(&cancel).await }
+    });
+    while progress.line().is_none() && !running.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    let line = progress.line().unwrap_or_default();
+    assert!(line.ends_with("rows; it waits: told to pause"), "{line}");
+    cancel.cancel();
+    assert!(running.await?.is_err());
+    assert_eq!(progress.line(), None);
     Ok(())
 }

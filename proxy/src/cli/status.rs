@@ -100,8 +100,10 @@ fn print_table(table: &TableStatus) {
         let differences =
             verify.differences.map_or_else(|| "no pass yet".to_owned(), |n| format!("{n} rows differ"));
         line("verify", &format!("{} clean passes, {differences}", verify.clean_passes));
-        if let Some(detail) = &verify.detail {
-            line("", detail);
+        for detail in
+            verify.running.iter().map(|line| format!("a pass is at {line}")).chain(verify.detail.clone())
+        {
+            line("", &detail);
         }
     }
     if let Some(reverse) = &report.facts.reverse {

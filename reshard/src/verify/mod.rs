@@ -27,6 +27,6 @@ mod show;
 mod store;
 
 pub use narrow::{ColumnDifference, Problem, RowDifference};
-pub use pass::{Verifier, VerifyError, VerifyOptions, VerifyReport};
+pub use pass::{PassProgress, Verifier, VerifyError, VerifyOptions, VerifyReport};
 pub use repair::{RepairReport, repair};
 pub use store::{DDL, LastPass, clean_passes, last_pass};

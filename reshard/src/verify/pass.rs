@@ -1,7 +1,7 @@
 //! One pass over the whole table.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -108,6 +108,37 @@ impl VerifyReport {
     }
 }
 
+/// How far a running pass is, for whoever wants to show it.
+#[derive(Debug, Default)]
+pub struct PassProgress {
+    now: Mutex<Option<Now>>,
+}
+
+#[derive(Debug)]
+struct Now {
+    rows: u64,
+    /// The server's estimate of all rows.
+    of: u64,
+    waiting: Option<String>,
+}
+
+impl PassProgress {
+    /// `63 % of about 200000 rows`, and why it waits if it does; `None` while no pass runs.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let Now { rows, of, waiting } = now.as_ref()?;
+        // An estimate may be too low; at 100 % the pass would have ended.
+        let percent = (rows * 100).checked_div(*of).unwrap_or(0).min(99);
+        let waiting = waiting.as_ref().map(|why| format!("; it waits: {why}")).unwrap_or_default();
+        Some(format!("{percent} % of about {of} rows{waiting}"))
+    }
+
+    fn set(&self, now: Option<Now>) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
 /// Verifies one table under one gate.
 pub struct Verifier {
     home: Home,
@@ -115,6 +146,7 @@ pub struct Verifier {
     gate: Gate,
     options: VerifyOptions,
     steering: Arc<dyn Steering>,
+    progress: Arc<PassProgress>,
 }
 
 /// What is needed to compare a chunk.
@@ -135,7 +167,13 @@ impl Verifier {
         options: VerifyOptions,
         steering: Arc<dyn Steering>,
     ) -> Self {
-        Self { home, table, gate, options, steering }
+        Self { home, table, gate, options, steering, progress: Arc::default() }
+    }
+
+    /// Tells `progress` how far its passes are.
+    #[must_use]
+    pub fn telling(self, progress: Arc<PassProgress>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Compares every row once and stores the outcome in `shunt.verify`.
@@ -147,6 +185,7 @@ impl Verifier {
     pub async fn run(&self, cancel: &CancellationToken) -> Result<VerifyReport, VerifyError> {
         let began = Instant::now();
         let result = self.pass(cancel).await;
+        self.progress.set(None);
         let (mut conn, mut report, begun_at) = result.map_err(|error| match error {
             VerifyError::Home(cause) if db::is_gate_gone(&cause, &self.gate) => {
                 VerifyError::EpochOver(self.id())
@@ -207,12 +246,15 @@ impl Verifier {
         let mut size = ChunkSize::new(&self.options.pace);
         let mut throttle = Throttle::new(&self.options.pace.throttle);
         let mut after = None;
+        let of = estimated_rows(conn, &self.table).await?;
         loop {
             if cancel.is_cancelled() {
                 return Err(VerifyError::Cancelled(self.id()));
             }
-            let paused = throttle.reason(conn, self.steering.as_ref()).await?;
-            if paused.is_some() {
+            let waiting = throttle.reason(conn, self.steering.as_ref()).await?;
+            let paused = waiting.is_some();
+            self.progress.set(Some(Now { rows: report.rows, of, waiting }));
+            if paused {
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     () = sleep(Throttle::pause()) => {}
@@ -236,6 +278,13 @@ impl Verifier {
             }
         }
     }
+}
+
+async fn estimated_rows(conn: &mut HomeConn, table: &ShardedTable) -> Result<u64, HomeError> {
+    let sql = "SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA=? AND TABLE_NAME=?";
+    let rows: Vec<Option<u64>> =
+        conn.rows("asking how large the table is", sql, db::name_params(table.legacy())).await?;
+    Ok(rows.into_iter().flatten().next().unwrap_or(0))
 }
 
 /// Compares one chunk in one snapshot and adds what differs to the report; returns legacy's rows.
