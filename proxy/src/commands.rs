@@ -161,6 +161,10 @@ impl Session {
 
     /// Remembers what a statement did to the session.
     fn note_head(&mut self, statement: &Statement, done: &Done) {
+        if may_lock_tables(statement) {
+            // Also if it failed: a procedure may have done so before.
+            self.locks.get_or_insert_default();
+        }
         if matches!(done, Done::Failed) {
             return;
         }
@@ -171,8 +175,7 @@ impl Session {
                 return;
             }
             Head::Xa => self.in_xa = begins_xa(statement.text()),
-            Head::LockTables(_) => self.tables_locked = true,
-            Head::UnlockTables => self.tables_locked = false,
+            Head::UnlockTables => self.locks = None,
             Head::Prepare { name, text: Some(text) } => {
                 if self.plane.planner.mentions(text) {
                     self.text_prepared.insert(name.to_ascii_lowercase(), text.clone());
@@ -183,9 +186,14 @@ impl Session {
             Head::Deallocate { name } => {
                 self.text_prepared.remove(&name.to_ascii_lowercase());
             }
-            Head::Select | Head::Insert | Head::Replace | Head::Update | Head::Delete | Head::Show => {}
-            // FLUSH TABLES … WITH READ LOCK among them.
-            Head::Admin => self.tables_locked = true,
+            Head::Select
+            | Head::Insert
+            | Head::Replace
+            | Head::Update
+            | Head::Delete
+            | Head::Show
+            | Head::LockTables
+            | Head::Admin => {}
             // SET, USE, CALL and whatever else.
             _ => self.facts = None,
         }
@@ -330,6 +338,22 @@ impl Session {
 /// A prepared SET, CALL or EXECUTE changes the session when it runs.
 fn may_hide_execute(sql: &[u8]) -> bool {
     may_change_session(sql)
+}
+
+/// Whether LOCK TABLES may be in force after it: by itself, by FLUSH TABLES … WITH READ LOCK, or inside
+/// something whose text is not seen (stored procedures may run both as dynamic SQL).
+fn may_lock_tables(statement: &Statement) -> bool {
+    matches!(
+        statement.head(),
+        Head::LockTables
+            | Head::Admin
+            | Head::Call
+            | Head::Execute { .. }
+            | Head::ExecuteImmediate { .. }
+            | Head::BeginNotAtomic
+            | Head::SetStatement(_)
+            | Head::Other
+    )
 }
 
 /// `XA START` or `XA BEGIN`; every other XA statement ends or follows the branch.

@@ -95,7 +95,7 @@ impl Plane {
             for phase in [Phase::DualWrite, Phase::ShardRead, Phase::Shards] {
                 let view = |id: &TableId| {
                     let of_it = snapshots.iter().find(|snapshot| snapshot.gate.table == *id)?;
-                    Some(TableView { phase, schema: of_it.schema.clone() })
+                    Some(TableView { phase, schema: of_it.schema.clone(), locks: None })
                 };
                 let plan = self.planner.plan(statement, origin.facts, origin.params, &view);
                 plans.entry(phase).or_default().insert(sql_rewrite::how(&plan, shards));
@@ -134,6 +134,24 @@ impl Plane {
                 b"HY000",
                 format!("Shunt: no id for the new row: {error}; nothing was inserted: retry"),
             )
+        })
+    }
+
+    /// Raises the sequence for the epoch of `snapshot`, so that no later allocation in it looks at the
+    /// shards.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn raise_sequence(&self, snapshot: &Snapshot) -> Result<(), ErrInfo> {
+        let raised = async {
+            let mut conn = self.home.connect().await.map_err(|error| error.to_string())?;
+            let raised = sequence::raise_for_epoch(&mut conn, &snapshot.schema, snapshot.epoch()).await;
+            raised.map_err(|error| error.to_string())
+        };
+        raised.await.map(drop).map_err(|error| {
+            let message =
+                format!("Shunt: the ids of new rows are not ready: {error}; nothing was done: retry");
+            ErrInfo::new(1105, b"HY000", message)
         })
     }
 

@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sql_rewrite::{Facts, Refusal, Server};
+use sql_rewrite::{Facts, Refusal, Server, TableLock};
 use tokio_util::sync::CancellationToken;
 use wire::{
     Command, FrameError, Malformed, Packet,
@@ -53,8 +53,9 @@ pub(crate) struct Session {
     pub text_prepared: HashMap<Vec<u8>, Vec<u8>>,
     /// `SET TRANSACTION` that the next transaction will use up.
     pub one_shots: Vec<Vec<u8>>,
-    /// LOCK TABLES may be in force.
-    pub tables_locked: bool,
+    /// LOCK TABLES may be in force: what the client locked of configured tables, if it was by a
+    /// statement that Shunt added the gate to.
+    pub locks: Option<Vec<TableLock>>,
     /// Between XA START and XA END.
     pub in_xa: bool,
     /// Warnings of the client's last statement, where Shunt's own statements followed it.
@@ -100,7 +101,7 @@ impl Session {
             prepared: HashMap::new(),
             text_prepared: HashMap::new(),
             one_shots: Vec::new(),
-            tables_locked: false,
+            locks: None,
             in_xa: false,
             kept_warnings: None,
             binary_rows: false,
@@ -221,7 +222,7 @@ impl Session {
         self.prepared.clear();
         self.text_prepared.clear();
         self.one_shots.clear();
-        self.tables_locked = false;
+        self.locks = None;
         self.in_xa = false;
         self.kept_warnings = None;
     }

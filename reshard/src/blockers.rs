@@ -37,9 +37,9 @@ pub async fn of(conn: &mut HomeConn, gate: &Gate) -> Vec<Blocker> {
 #[must_use]
 pub fn unnamed(mariadb: bool) -> &'static str {
     if mariadb {
-        "transactions hold the gate; to have them named: INSTALL SONAME 'metadata_lock_info' on home"
+        "transactions or LOCK TABLES hold the gate; to have them named: INSTALL SONAME 'metadata_lock_info' on home"
     } else {
-        "transactions hold the gate; to have them named: GRANT SELECT ON performance_schema.* and PROCESS to the control user"
+        "transactions or LOCK TABLES hold the gate; to have them named: GRANT SELECT ON performance_schema.* and PROCESS to the control user"
     }
 }
 

@@ -468,7 +468,7 @@ impl<W: Work> Term<W> {
                 let reason = if named.is_empty() {
                     blockers::unnamed(mariadb).to_owned()
                 } else {
-                    format!("open transactions hold the gate: connection {}", named.join(", "))
+                    format!("open transactions or LOCK TABLES hold the gate: connection {}", named.join(", "))
                 };
                 tracing::info!(%from, %to, reason, "flip put off");
                 self.report.waiting = Some(reason);

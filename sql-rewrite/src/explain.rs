@@ -23,6 +23,13 @@ pub fn explain(plan: &Plan, learnt: Option<&Learnt>) -> String {
         }
         Plan::ShardRead(read) => shard_read(&mut out, read),
         Plan::Write(write) => explain_write(&mut out, write, learnt),
+        Plan::LockTables(lock) => {
+            out.push_str("lock tables\n");
+            text(&mut out, "run", &lock.sql(["<gate>"]));
+        }
+        Plan::Fail(error) => {
+            let _ = writeln!(out, "error {}: {}", error.code, error.message);
+        }
         Plan::Refuse(refusal) => {
             let _ = writeln!(out, "refused {}: {}", refusal.reason, refusal.message);
         }
@@ -43,6 +50,8 @@ pub fn how(plan: &Plan, shards_of_table: usize) -> String {
             _ => "some shards".to_owned(),
         },
         Plan::Write(write) => write.method().to_owned(),
+        Plan::LockTables(_) => "locked with the shards".to_owned(),
+        Plan::Fail(error) => format!("error {}", error.code),
         Plan::Refuse(refusal) => format!("refused: {}", refusal.reason),
     }
 }

@@ -26,14 +26,14 @@ mod value;
 
 pub use explain::{explain, how};
 pub use facts::{Charset, Facts, Server, SqlMode};
-pub use head::{Completion, DdlObject, DdlVerb, Head, LockKind, LockedTable, head, may_change_session};
+pub use head::{Completion, DdlObject, DdlVerb, Head, head, may_change_session};
 pub use literal::{exact_integer, limit_literal, literal};
 pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    AfterInsert, ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead,
-    TableView, Write,
+    AfterInsert, ColumnSource, Effects, Key, Learnt, LockTables, Needs, Plan, Program, Refusal, Run,
+    ServerError, ShardRead, TableLock, TableView, Write,
 };
 pub use planner::{Planner, Statement};
 pub use split::{Piece, split};

@@ -11,6 +11,7 @@ mod dirty_log;
 mod insert;
 mod insert_shards;
 mod keys;
+mod lock_tables;
 mod mirror;
 mod pins;
 mod program;
@@ -27,6 +28,8 @@ pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
 pub(crate) use insert::insert as dual_insert;
 pub(crate) use insert_shards::insert as shard_insert;
+pub use lock_tables::{LockTables, TableLock};
+pub(crate) use lock_tables::{Locking, check as check_locks};
 pub(crate) use route::read as shard_read;
 
 /// The phase and shape of one configured table at the moment of planning.
@@ -36,6 +39,8 @@ pub struct TableView {
     pub phase: Phase,
     /// Columns and keys, as loaded in that epoch.
     pub schema: Arc<TableSchema>,
+    /// LOCK TABLES is in force and holds the gate: what the client locked of this table.
+    pub locks: Option<Vec<TableLock>>,
 }
 
 /// The plan of one statement.
@@ -55,8 +60,22 @@ pub enum Plan {
     ShardRead(ShardRead),
     /// A write to both sides (1101, 0111) or to shards alone (0011).
     Write(Box<Write>),
+    /// LOCK TABLES with Shunt's own tables added to the list.
+    LockTables(Box<LockTables>),
+    /// Nothing runs; the client gets the server's own error, which the shards would not give or would
+    /// give under another name.
+    Fail(ServerError),
     /// Nothing runs.
     Refuse(Refusal),
+}
+
+/// An error as the server words it for the unsharded table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerError {
+    /// Its number.
+    pub code: u16,
+    /// Its text.
+    pub message: String,
 }
 
 /// A read that the shards answer.

@@ -16,7 +16,7 @@ use crate::{
     },
     resolve::{Named, resolve},
     split::{Piece, split},
-    syntax::{Parsed, Shape, Source, match_parentheses, read},
+    syntax::{LockItem, Parsed, Shape, Source, match_parentheses, read},
 };
 
 /// Plans statements on the configured tables. Immutable; one in a process.
@@ -299,12 +299,12 @@ impl Planning<'_> {
         if let Some(refused) = self.in_every_phase()? {
             return Ok(refused);
         }
-        if self.views.iter().all(|view| view.phase == Phase::Legacy) {
+        if self.all_in(Phase::Legacy) {
             return Ok(self.in_legacy());
         }
         let directly =
             self.statement.named.iter().any(|named| matches!(named, Named::Shard(..) | Named::Shunt));
-        if directly && !matches!(shape, Shape::Unknown(_)) {
+        if directly && !matches!(shape, Shape::Unknown(_) | Shape::LockTables(_)) {
             return self.direct();
         }
         match shape {
@@ -314,7 +314,8 @@ impl Planning<'_> {
             Shape::TemporaryTable => self.refuse(reasons::TEMPORARY, "CREATE TEMPORARY TABLE"),
             Shape::Load => self.refuse(reasons::LOAD_DATA, "LOAD DATA"),
             Shape::Handler => self.refuse(reasons::HANDLER, "HANDLER"),
-            Shape::LockTables { .. } => self.refuse(reasons::LOCK_TABLES, "LOCK TABLES"),
+            Shape::LockTables(items) => self.lock_tables(items),
+            Shape::FlushAndLock => self.refuse(reasons::LOCK_TABLES, "FLUSH TABLES that locks it"),
             Shape::MultiTable(verb) => {
                 self.refuse(reasons::MULTI_TABLE, &format!("{verb} of several tables"))
             }
@@ -334,11 +335,24 @@ impl Planning<'_> {
             Shape::TemporaryTable if self.names_as_target() => {
                 self.refuse(reasons::TEMPORARY, "a temporary table with the name of a sharded table or shard")
             }
-            Shape::LockTables { read_only: false } => {
-                self.refuse(reasons::LOCK_TABLES, "LOCK TABLES … WRITE")
+            Shape::Unknown(ref what) if *self.statement.head() == Head::LockTables => {
+                // Locks that are not understood would be without the gate.
+                self.refuse(reasons::NOT_UNDERSTOOD, what)
             }
+            Shape::LockTables(ref items) if self.all_in(Phase::Legacy) => self.lock_tables(items).map(Some),
             _ => Ok(None),
         }
+    }
+
+    fn all_in(&self, phase: Phase) -> bool {
+        self.views.iter().all(|view| view.phase == phase)
+    }
+
+    fn lock_tables(&self, items: &[LockItem]) -> Result<Plan, Refusal> {
+        let statement = self.statement;
+        let tables = &statement.parsed.tables;
+        let locking = plan::Locking { source: statement.source(), tables, items, facts: self.facts };
+        locking.plan(&self.views).map(|plan| Plan::LockTables(Box::new(plan)))
     }
 
     fn names_as_target(&self) -> bool {
@@ -352,11 +366,9 @@ impl Planning<'_> {
             Shape::Query | Shape::Expressions(_) if !self.statement.locks() && self.understood() => {
                 Plan::Relay
             }
-            Shape::Shows
-            | Shape::Harmless
-            | Shape::TextPrepare
-            | Shape::Handler
-            | Shape::LockTables { .. } => Plan::Relay,
+            Shape::Shows | Shape::Harmless | Shape::TextPrepare | Shape::Handler | Shape::FlushAndLock => {
+                Plan::Relay
+            }
             Shape::Ddl(_) | Shape::TemporaryTable => gated(true),
             _ => gated(false),
         }
@@ -417,6 +429,11 @@ impl Planning<'_> {
         if self.views.len() > 1 {
             return self.refuse(reasons::SEVERAL_TABLES, "a write that names several sharded tables");
         }
+        let locked = self.views.iter().any(|view| view.locks.is_some());
+        if locked && self.statement.source().has_system_variable("autocommit") {
+            // It runs between SET autocommit = 0 and SET autocommit = 1.
+            return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
+        }
         let shards = self.views.first().is_some_and(|view| view.phase == Phase::Shards);
         self.with_context(|cx| match (&self.statement.parsed.shape, shards) {
             (Shape::Insert(insert), false) => plan::dual_insert(cx, insert),
@@ -460,6 +477,12 @@ impl Planning<'_> {
             Verdict::Agreed(relations) => &relations.columns,
             _ => &none,
         };
+        let on_shards = view.phase == Phase::Shards || matches!(parsed.shape, Shape::Query);
+        if let Some(locks) = view.locks.as_ref().filter(|_| on_shards)
+            && let Err(error) = plan::check_locks(self.statement.source(), parsed, target, locks)
+        {
+            return Ok(Plan::Fail(error));
+        }
         plan(&Context {
             source: self.statement.source(),
             parsed,
@@ -470,6 +493,7 @@ impl Planning<'_> {
             phase: view.phase,
             target,
             columns,
+            locked: view.locks.is_some(),
         })
     }
 

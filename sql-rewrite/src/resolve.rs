@@ -31,14 +31,19 @@ pub(crate) fn same_name(a: &str, b: &str, facts: &Facts) -> bool {
     }
 }
 
+/// Whether a reference names this table.
+pub(crate) fn is_table(table: &QualifiedName, reference: &TableRef, facts: &Facts) -> bool {
+    let schema = reference.schema.as_deref().or(facts.database.as_deref());
+    same_name(&table.table, &reference.name, facts)
+        && schema.is_some_and(|schema| same_name(&table.schema, schema, facts))
+}
+
 /// Resolves a reference; one without a schema belongs to the session's database.
 pub(crate) fn resolve(tables: &[Arc<ShardedTable>], table: &TableRef, facts: &Facts) -> Named {
     let Some(schema) = table.schema.as_deref().or(facts.database.as_deref()) else {
         return Named::Other;
     };
-    let is = |name: &QualifiedName| {
-        same_name(&name.table, &table.name, facts) && same_name(&name.schema, schema, facts)
-    };
+    let is = |name: &QualifiedName| is_table(name, table, facts);
     for (i, configured) in tables.iter().enumerate() {
         if is(configured.legacy()) {
             return Named::Legacy(i);

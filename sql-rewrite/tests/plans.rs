@@ -2,7 +2,7 @@
 //! the files; read the difference.
 //!
 //! A case is `@@ options`, the statement, and below `----` what each phase makes of it. Options,
-//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `rows 0,5 ; 1,6` (what the key SELECT answers,
+//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK TABLES); `rows 0,5 ; 1,6` (what the key SELECT answers,
 //! where the example that is shown otherwise is not enough). Settings that are pinned in front of
 //! Shunt's own statements are shown as `/*own*/` and `/*keys*/`; `pins.txt` shows them.
 
@@ -12,8 +12,8 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::{Case, cases, option, params};
-use sql_rewrite::{Learnt, explain};
+use common::{Case, cases, locks, option, params};
+use sql_rewrite::{Learnt, Plan, TableLock, explain};
 use topology::Phase;
 
 fn rows(text: &str) -> Learnt {
@@ -32,7 +32,8 @@ fn planned(case: &Case, keep_pins: bool) -> String {
     for phase in common::PHASES {
         let mut text = String::new();
         for statement in planner.read(case.sql.as_bytes(), &facts) {
-            let plan = planner.plan(&statement, &facts, params.as_deref(), &common::view(&schemas, phase));
+            let view = common::locked_view(&schemas, phase, locks(case));
+            let plan = planner.plan(&statement, &facts, params.as_deref(), &view);
             let learnt = learnt.as_ref().filter(|learnt| fits(&plan, learnt, phase));
             text += &explain(&plan, learnt);
         }
@@ -114,5 +115,25 @@ fn every_reason_is_in_the_documentation() {
     let text = std::fs::read_to_string(path).unwrap();
     for (reason, advice) in sql_rewrite::REFUSALS {
         assert!(text.contains(&format!("| `{reason}` | {advice} |")), "{reason} is not in docs/SQL.md");
+    }
+}
+
+/// Such a write runs between `SET autocommit = 0` and `SET autocommit = 1`. (`@@` parts the golden cases.)
+#[test]
+fn a_write_under_lock_tables_does_not_read_autocommit() {
+    let schemas = common::tables();
+    let planner = common::planner(&schemas);
+    let facts = common::facts(false);
+    let user = TableLock { table: schemas[0].table.id().clone(), name: "user".to_owned(), write: true };
+    for (locks, refused) in [(None, false), (Some(vec![user]), true)] {
+        for variable in ["@@autocommit", "@@session.AUTOCOMMIT", "@@local.`autocommit`"] {
+            let sql = format!("UPDATE user SET age = {variable} WHERE id = 5");
+            for phase in [Phase::DualWrite, Phase::ShardRead, Phase::Shards] {
+                let view = common::locked_view(&schemas, phase, locks.clone());
+                let plan = planner.plan(&planner.read(sql.as_bytes(), &facts)[0], &facts, None, &view);
+                let names_it = matches!(&plan, Plan::Refuse(refusal) if refusal.reason == "lock-tables");
+                assert_eq!(names_it, refused, "{sql}: {}", explain(&plan, None));
+            }
+        }
     }
 }

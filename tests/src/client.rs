@@ -17,6 +17,7 @@ use crate::{Failure, Outcome};
 /// PS_MULTI_RESULTS, PLUGIN_AUTH.
 const CAPABILITIES: u32 = 1 | 4 | 8 | 0x200 | 0x2000 | 0x8000 | 0x2_0000 | 0x4_0000 | 0x8_0000;
 const DEPRECATE_EOF: u32 = 0x100_0000;
+const SESSION_TRACK: u32 = 0x80_0000;
 const UTF8MB4_GENERAL_CI: u8 = 45;
 /// `SERVER_STATUS_IN_TRANS`.
 pub const IN_TRANSACTION: u16 = 1;
@@ -119,17 +120,29 @@ impl Client {
     /// # Errors
     /// What the server or the network says.
     pub async fn connect(opts: &Opts, deprecate_eof: bool) -> Outcome<Self> {
-        if let Some(client) = Self::log_in(opts, deprecate_eof).await? {
+        Self::with(opts, CAPABILITIES | if deprecate_eof { DEPRECATE_EOF } else { 0 }).await
+    }
+
+    /// Logs in as one that is told of changes of session state. Its OK packets are for [`Client::read`].
+    ///
+    /// # Errors
+    /// What the server or the network says.
+    pub async fn tracking(opts: &Opts) -> Outcome<Self> {
+        Self::with(opts, CAPABILITIES | DEPRECATE_EOF | SESSION_TRACK).await
+    }
+
+    async fn with(opts: &Opts, wanted: u32) -> Outcome<Self> {
+        if let Some(client) = Self::log_in(opts, wanted).await? {
             return Ok(client);
         }
         // caching_sha2_password wants the password itself once; then a scramble is enough for everybody.
         Conn::new(opts.clone()).await?.disconnect().await?;
-        Self::log_in(opts, deprecate_eof)
+        Self::log_in(opts, wanted)
             .await?
             .ok_or_else(|| Failure::from("the server asks for the password again and again"))
     }
 
-    async fn log_in(opts: &Opts, deprecate_eof: bool) -> Outcome<Option<Self>> {
+    async fn log_in(opts: &Opts, wanted: u32) -> Outcome<Option<Self>> {
         let stream = TcpStream::connect((opts.ip_or_hostname(), opts.tcp_port())).await?;
         stream.set_nodelay(true)?;
         let mut client = Self { stream: BufReader::new(stream), sequence: 0, capabilities: 0 };
@@ -138,7 +151,6 @@ impl Client {
             return Err(refused(&mut Bytes(&greeting[1..]))?.into());
         }
         let (offered, plugin, nonce) = read_greeting(&greeting)?;
-        let wanted = CAPABILITIES | if deprecate_eof { DEPRECATE_EOF } else { 0 };
         client.capabilities = wanted & offered;
         let password = opts.pass().unwrap_or_default().as_bytes();
         let mut answer = Vec::new();

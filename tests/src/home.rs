@@ -134,10 +134,12 @@ fn accounts(kind: Kind, schemas: &[&str]) -> Vec<String> {
         all.push(format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'"));
     }
     for schema in schemas {
-        all.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{schema}`.* TO '{APP_USER}'@'%'"));
+        all.push(format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE, LOCK TABLES ON `{schema}`.* TO '{APP_USER}'@'%'"
+        ));
         all.push(format!("GRANT ALL ON `{schema}`.* TO '{CONTROL_USER}'@'%'"));
     }
-    all.push(format!("GRANT SELECT ON shunt.* TO '{APP_USER}'@'%'"));
+    all.push(format!("GRANT SELECT, LOCK TABLES ON shunt.* TO '{APP_USER}'@'%'"));
     all.extend(log_grants("user"));
     all.push(format!("GRANT ALL ON shunt.* TO '{CONTROL_USER}'@'%'"));
     all.push(format!("GRANT SELECT ON performance_schema.* TO '{CONTROL_USER}'@'%'"));

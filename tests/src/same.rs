@@ -106,6 +106,8 @@ pub struct Same {
 struct Pair {
     twin: Client,
     real: Client,
+    /// LOCK TABLES is in force: nobody else can look at the tables.
+    locked: bool,
 }
 
 impl Same {
@@ -187,9 +189,11 @@ impl Same {
         let mut pair = Pair {
             twin: Client::connect(&self.twin, protocol == Protocol::Text).await?,
             real: Client::connect(&self.real, protocol == Protocol::Text).await?,
+            locked: false,
         };
         let mut found = Vec::new();
         for step in &case.steps {
+            pair.locked = step.locks_tables().unwrap_or(pair.locked);
             let differences = match self.step(&mut pair, step, protocol).await {
                 Ok(differences) => differences,
                 Err(failure) => vec![format!("the connection failed: {failure}")],
@@ -213,17 +217,20 @@ impl Same {
         let here = answer(&mut pair.real, step, protocol, &step.sql).await?;
         if here.refused() && step.refused.contains(&self.phase) {
             // By name, which is right here; it must have changed nothing, and the twin does not run it.
-            return self.tables().await;
+            return self.tables(pair).await;
         }
         let sql = step.sql.replace(&self.names.real, &self.names.twin);
         let there = answer(&mut pair.twin, step, protocol, &sql).await?;
-        if here.refused() && self.phase != Phase::Legacy && there.error().is_some() {
+        if here.refused()
+            && self.phase != Phase::Legacy
+            && there.error_code().is_some_and(|code| !compare::names_table(code))
+        {
             // The server refuses it, too: a reason of its own is as good.
-            return self.tables().await;
+            return self.tables(pair).await;
         }
         let mut found = compare::answers(&there, &here, step.rows.into(), &self.names);
         if step.may_write() && !here.refused() && !there.in_transaction() {
-            found.extend(self.tables().await?);
+            found.extend(self.tables(pair).await?);
         }
         Ok(found)
     }
@@ -241,7 +248,10 @@ impl Same {
     }
 
     /// Differences of the whole tables, and rows in a wrong shard.
-    async fn tables(&mut self) -> Outcome<Vec<String>> {
+    async fn tables(&mut self, pair: &Pair) -> Outcome<Vec<String>> {
+        if pair.locked {
+            return Ok(Vec::new());
+        }
         let (real, twin) = (self.names.real.clone(), self.names.twin.clone());
         let wanted = self.rows(&format!("SELECT * FROM {twin}.user ORDER BY id")).await?;
         let mut found = Vec::new();

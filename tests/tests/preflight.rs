@@ -141,6 +141,18 @@ async fn missing_grants_come_as_lines_to_paste_that_help() -> Outcome {
         let checked = report.findings.iter().any(|f| f.check == "applications" && f.severity == Severity::Ok)
             || errors(&report).iter().any(|e| e.starts_with("applications"));
         assert!(checked, "{kind:?}: the application's account was not looked at: {report:?}");
+        // Who may lock the table needs to lock the gate.
+        rig.conn.query_drop(format!("GRANT LOCK TABLES ON {}.* TO {app}", rig.db)).await?;
+        for (round, wanted) in [(1, 1), (2, 0)] {
+            let report = preflight::run(&home, &rig.table, None).await?;
+            let mine = report.findings.iter().filter(|f| f.message.contains(&app));
+            let fixes: Vec<&String> = mine.filter_map(|f| f.fix.as_ref()).collect();
+            assert_eq!(fixes.len(), wanted, "{kind:?} {round}: {fixes:?}");
+            for fix in fixes {
+                assert_eq!(*fix, format!("GRANT LOCK TABLES ON `shunt`.* TO {app};"));
+                rig.conn.query_drop(fix.trim_end_matches(';')).await?;
+            }
+        }
         for account in [&app, &control] {
             rig.conn.query_drop(format!("DROP USER {account}")).await?;
         }

@@ -74,8 +74,19 @@ impl Gate {
     /// warning, so it is left out there).
     #[must_use]
     pub fn probe_sql(&self, mariadb: bool) -> String {
+        self.probe(mariadb, "")
+    }
+
+    /// The statement that fails with 1100 under LOCK TABLES, also where the gate is locked: a lock can be
+    /// used by its own name only.
+    #[must_use]
+    pub fn beacon_sql(&self, mariadb: bool) -> String {
+        self.probe(mariadb, " AS shunt_beacon")
+    }
+
+    fn probe(&self, mariadb: bool, alias: &str) -> String {
         let no_cache = if mariadb { "SQL_NO_CACHE " } else { "" };
-        format!("SELECT {no_cache}1 FROM {} LIMIT 0", self.quoted())
+        format!("SELECT {no_cache}1 FROM {}{alias} LIMIT 0", self.quoted())
     }
 
     /// Reads a gate's table name; `Ok(None)` when the name does not begin like a gate.

@@ -24,7 +24,9 @@ pub(super) async fn explain(
     let planner = Planner::new(vec![table.clone()]);
     for statement in planner.read(sql.as_bytes(), &facts) {
         for phase in Phase::ALL.into_iter().filter(|each| phase.is_none_or(|wanted| wanted == *each)) {
-            let view = |id: &TableId| (id == table.id()).then(|| TableView { phase, schema: schema.clone() });
+            let view = |id: &TableId| {
+                (id == table.id()).then(|| TableView { phase, schema: schema.clone(), locks: None })
+            };
             let plan = planner.plan(&statement, &facts, None, &view);
             out(format_args!("{phase}  {}", sql_rewrite::explain(&plan, None).replace('\n', "\n      ")));
         }

@@ -18,14 +18,15 @@ impl Session {
         snapshots: &Snapshots,
         origin: Origin<'_>,
     ) -> Flow<Done> {
-        if self.tables_locked && self.locks_in_force(snapshots).await? {
-            return self.relay_own(origin).await;
-        }
         if self.in_clients_transaction() {
             return match self.gate_in_clients_transaction(snapshots).await? {
                 Opened::Held => self.relay_own(origin).await,
                 other => self.not_opened(other, false).await,
             };
+        }
+        if self.locks.is_some() {
+            // LOCK TABLES holds the gate, and one statement is a transaction by itself.
+            return self.relay_own(origin).await;
         }
         let pipelined = may_run_before_its_gate_is_known(statement);
         self.queue_begin(snapshots);
@@ -77,25 +78,9 @@ impl Session {
 
     /// A statement that commits implicitly (DDL in `Legacy`): the gate is looked at just before.
     pub(super) async fn gate_then_relay(&mut self, snapshots: &Snapshots, origin: Origin<'_>) -> Flow<Done> {
-        if self.tables_locked && self.locks_in_force(snapshots).await? {
-            return self.relay_own(origin).await;
-        }
         match self.look_at_gates(snapshots).await? {
             Opened::Held => self.relay_own(origin).await,
             other => self.not_opened(other, false).await,
-        }
-    }
-
-    /// Under LOCK TABLES a START TRANSACTION would release the client's locks. The gate is not among
-    /// the locked tables, so looking at it fails with 1100 while they are in force; then the client's
-    /// statement fails in the same way, as it must.
-    pub(super) async fn locks_in_force(&mut self, snapshots: &Snapshots) -> Flow<bool> {
-        match self.look_at_gates(snapshots).await? {
-            Opened::Failed(error) if error.code == 1100 => Ok(true),
-            _ => {
-                self.tables_locked = false;
-                Ok(false)
-            }
         }
     }
 
@@ -117,6 +102,10 @@ impl Session {
         match opened {
             Opened::EpochOver(table, epoch) => Ok(Done::EpochOver(table, epoch)),
             Opened::Failed(error) => self.fail(error).await,
+            Opened::NotLocked => {
+                self.locks.get_or_insert_default();
+                Ok(Done::Again)
+            }
             Opened::Held | Opened::NoTransaction | Opened::Again => Ok(Done::Again),
         }
     }

@@ -5,10 +5,12 @@
 //!      ▲                                   ├─ Gated      [gate] verbatim
 //!      │ the gate is gone (1146):          ├─ ShardRead  one other text, the client's columns
 //!      │ read its name, plan again         ├─ Write      [gate, keys] statements, effects, COMMIT
-//!      └───────────────────────────────────┴─ Refuse     ERR
+//!      │                                   ├─ LockTables the client's list and Shunt's own
+//!      └───────────────────────────────────┴─ Fail, Refuse  ERR
 //! ```
 
 mod gated;
+mod locks;
 mod read;
 mod transaction;
 mod write;
@@ -19,11 +21,12 @@ use std::{
 };
 
 use flag_client::{GateUnavailable, Snapshot};
-use sql_rewrite::{Facts, Plan, Refusal, Statement, TableView, Value};
+use sql_rewrite::{Facts, Plan, Refusal, Statement, TableLock, TableView, Value};
 use topology::{Epoch, Phase, TableId};
 use wire::packet::ErrInfo;
 
 use crate::session::{Flow, Session};
+use locks::Locked;
 
 /// How long a statement waits for a gate to open again. A hold lasts 400 ms at most, and a home
 /// that fails over some seconds; a driver's own timeout is rarely shorter.
@@ -77,17 +80,7 @@ impl Session {
             if attempt == 0 {
                 self.plane.note_seen(statement, &snapshots, origin);
             }
-            let plan = self.plan(statement, &snapshots, origin);
-            if self.in_xa && takes_gate(&plan) {
-                return self.refuse(&in_xa()).await;
-            }
-            if let Some(held) = held(&plan, &snapshots) {
-                match self.wait_for_epoch(&held.gate.table, held.epoch(), deadline).await {
-                    Ok(()) => continue,
-                    Err(error) => return self.unavailable(&error).await,
-                }
-            }
-            match self.carry_out(statement, &plan, &snapshots, origin).await? {
+            match self.attempt(statement, &snapshots, origin, deadline).await? {
                 Done::EpochOver(table, epoch) => {
                     if let Err(error) = self.wait_for_epoch(&table, epoch, deadline).await {
                         return self.unavailable(&error).await;
@@ -108,6 +101,33 @@ impl Session {
         .await
     }
 
+    async fn attempt(
+        &mut self,
+        statement: &Statement,
+        snapshots: &Snapshots,
+        origin: Origin<'_>,
+        deadline: Instant,
+    ) -> Flow<Done> {
+        let locked = match self.locked(snapshots).await? {
+            Ok(locked) => locked,
+            Err(opened) => return self.not_opened(opened, false).await,
+        };
+        let plan = self.plan(statement, snapshots, origin, locked);
+        if self.in_xa && takes_gate(&plan) {
+            return self.refuse(&in_xa()).await;
+        }
+        if locked == Locked::WithoutGate && reads_or_writes(&plan) {
+            return self.not_locked(statement).await;
+        }
+        if let Some(held) = held(&plan, snapshots) {
+            return match self.wait_for_epoch(&held.gate.table, held.epoch(), deadline).await {
+                Ok(()) => Ok(Done::Again),
+                Err(error) => self.unavailable(&error).await,
+            };
+        }
+        self.carry_out(statement, &plan, snapshots, origin).await
+    }
+
     async fn carry_out(
         &mut self,
         statement: &Statement,
@@ -121,6 +141,8 @@ impl Session {
             Plan::Gated { .. } => self.gated(statement, snapshots, origin).await,
             Plan::ShardRead(read) => self.shard_read(read, snapshots, origin).await,
             Plan::Write(write) => self.write(write, snapshots, origin).await,
+            Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,
+            Plan::Fail(error) => self.fail(ErrInfo::new(error.code, b"HY000", error.message.clone())).await,
             Plan::Refuse(refusal) => self.refuse(refusal).await,
         }
     }
@@ -135,10 +157,14 @@ impl Session {
         Ok(snapshots)
     }
 
-    fn plan(&self, statement: &Statement, snapshots: &Snapshots, origin: Origin<'_>) -> Plan {
+    fn plan(&self, statement: &Statement, snapshots: &Snapshots, origin: Origin<'_>, locked: Locked) -> Plan {
+        let locks = self.locks.as_ref().filter(|_| locked == Locked::WithGate);
         let view = |table: &TableId| {
             let snapshot = snapshots.iter().find(|snapshot| snapshot.gate.table == *table)?;
-            Some(TableView { phase: snapshot.read_phase(), schema: snapshot.schema.clone() })
+            let own =
+                |locks: &Vec<TableLock>| locks.iter().filter(|lock| lock.table == *table).cloned().collect();
+            let schema = snapshot.schema.clone();
+            Some(TableView { phase: snapshot.read_phase(), schema, locks: locks.map(own) })
         };
         self.plane.planner.plan(statement, origin.facts, origin.params, &view)
     }
@@ -173,10 +199,15 @@ impl Session {
 /// Whether a plan runs under the gate: it writes or locks.
 fn takes_gate(plan: &Plan) -> bool {
     match plan {
-        Plan::Relay | Plan::Refuse(_) => false,
+        Plan::Relay | Plan::Fail(_) | Plan::Refuse(_) => false,
         Plan::ShardRead(read) => read.locking,
-        Plan::Gated { .. } | Plan::Write(_) => true,
+        Plan::Gated { .. } | Plan::Write(_) | Plan::LockTables(_) => true,
     }
+}
+
+/// Whether a plan reaches the table under the locks that are in force.
+fn reads_or_writes(plan: &Plan) -> bool {
+    matches!(plan, Plan::Gated { .. } | Plan::Write(_) | Plan::ShardRead(_))
 }
 
 /// A prepared branch outlives its connection, and on MariaDB loses its gate with it.

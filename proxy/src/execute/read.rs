@@ -38,7 +38,9 @@ impl Session {
         origin: Origin<'_>,
     ) -> Flow<Done> {
         let clients = self.in_clients_transaction();
-        let gated = read.locking || (clients && self.reads_lock());
+        // LOCK TABLES holds the gate, and one statement is a transaction by itself.
+        let locked = self.locks.is_some() && !clients;
+        let gated = (read.locking && !locked) || (clients && self.reads_lock());
         if gated {
             let opened = if clients {
                 self.gate_in_clients_transaction(snapshots).await?

@@ -8,11 +8,11 @@ use flag_client::Snapshot;
 use topology::{Epoch, TableId};
 use wire::{own::Answer, packet::ErrInfo};
 
-use super::Snapshots;
+use super::{Snapshots, locks::NOT_LOCKED};
 use crate::session::{Flow, Session};
 
 /// ER_NO_SUCH_TABLE: on a gate, its epoch is over.
-const NO_SUCH_TABLE: u16 = 1146;
+pub(super) const NO_SUCH_TABLE: u16 = 1146;
 /// ER_SP_DOES_NOT_EXIST: on RELEASE SAVEPOINT, no transaction is open.
 const NO_SUCH_SAVEPOINT: u16 = 1305;
 /// ER_LOCK_DEADLOCK.
@@ -31,6 +31,8 @@ pub(super) enum Opened {
     EpochOver(TableId, Epoch),
     /// No transaction of the client is open after all.
     NoTransaction,
+    /// LOCK TABLES is in force, and the gate is not locked.
+    NotLocked,
     /// Nothing has run, and the transaction is gone with it or never was: try again.
     Again,
     /// The client gets this error.
@@ -45,11 +47,12 @@ impl Session {
 
     /// Queues the start of Shunt's own transaction and the gates.
     pub(super) fn queue_begin(&mut self, snapshots: &Snapshots) {
-        self.send("START TRANSACTION");
+        // START TRANSACTION would release the client's locks, and the gate with them.
+        self.send(if self.locks.is_some() { "SET autocommit = 0" } else { "START TRANSACTION" });
         self.queue_gates(snapshots);
     }
 
-    fn queue_gates(&mut self, snapshots: &Snapshots) {
+    pub(super) fn queue_gates(&mut self, snapshots: &Snapshots) {
         let mariadb = self.server.mariadb;
         for snapshot in snapshots {
             self.send(&snapshot.gate.probe_sql(mariadb));
@@ -73,7 +76,8 @@ impl Session {
         self.read_gates(snapshots).await
     }
 
-    async fn read_gates(&mut self, snapshots: &Snapshots) -> Flow<Opened> {
+    /// Reads the answers to [`Self::queue_gates`].
+    pub(super) async fn read_gates(&mut self, snapshots: &Snapshots) -> Flow<Opened> {
         let mut opened = Opened::Held;
         for snapshot in snapshots {
             let answer = self.answer().await?;
@@ -84,9 +88,10 @@ impl Session {
         Ok(opened)
     }
 
-    fn gate_failed(&self, snapshot: &Snapshot, error: ErrInfo) -> Opened {
+    pub(super) fn gate_failed(&self, snapshot: &Snapshot, error: ErrInfo) -> Opened {
         match error.code {
             NO_SUCH_TABLE => Opened::EpochOver(snapshot.gate.table.clone(), snapshot.epoch()),
+            NOT_LOCKED => Opened::NotLocked,
             DEADLOCK if !self.in_clients_transaction() => Opened::Again,
             code if TIMEOUTS.contains(&code) => Opened::Again,
             TABLE_ACCESS_DENIED => Opened::Failed(self.grant_missing(&error)),
@@ -137,14 +142,43 @@ impl Session {
     pub(super) async fn commit(&mut self) -> Flow<Answer> {
         self.send("COMMIT AND NO CHAIN NO RELEASE");
         self.flush().await?;
-        self.answer().await
+        let mut answer = self.answer().await?;
+        if self.locks.is_some() {
+            match &mut answer {
+                Answer::Ok(ok) => ok.status.0 |= wire::StatusFlags::AUTOCOMMIT,
+                // Else SET autocommit = 1 would commit what this could not.
+                _ => self.run_own("ROLLBACK AND NO CHAIN NO RELEASE").await?,
+            }
+            self.restore_autocommit().await?;
+        }
+        Ok(answer)
     }
 
     /// Undoes Shunt's own transaction.
     pub(super) async fn rollback(&mut self) -> Flow<()> {
-        self.send("ROLLBACK AND NO CHAIN NO RELEASE");
+        self.run_own("ROLLBACK AND NO CHAIN NO RELEASE").await?;
+        if self.locks.is_some() { self.restore_autocommit().await } else { Ok(()) }
+    }
+
+    async fn run_own(&mut self, sql: &str) -> Flow<()> {
+        self.send(sql);
         self.flush().await?;
         self.answer().await.map(drop)
+    }
+
+    /// The end of a transaction that began by `SET autocommit = 0`. A KILL QUERY may hit it once; a session
+    /// that stays in the wrong mode must not go on.
+    async fn restore_autocommit(&mut self) -> Flow<()> {
+        for _ in 0..3 {
+            self.send("SET autocommit = 1");
+            self.flush().await?;
+            if let Answer::Ok(ok) = self.answer().await?
+                && ok.status.autocommit()
+            {
+                return Ok(());
+            }
+        }
+        Err(self.out_of_step())
     }
 
     /// Undoes one statement of the client's transaction. After a deadlock there is no transaction

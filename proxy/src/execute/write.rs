@@ -38,14 +38,17 @@ impl Session {
         snapshots: &Snapshots,
         origin: Origin<'_>,
     ) -> Flow<Done> {
-        if self.tables_locked && self.locks_in_force(snapshots).await? {
-            return self.relay_own(origin).await;
-        }
         let mut stage = Stage::Unopened;
         if self.in_clients_transaction() {
             match self.gate_in_clients_transaction(snapshots).await? {
                 Opened::Held => stage = Stage::Clients,
                 other => return self.not_opened(other, false).await,
+            }
+        } else if self.locks.is_some() {
+            // Awaited: were autocommit still on, each of the statements behind it would be kept.
+            match self.open_own(snapshots).await? {
+                Opened::Held => stage = Stage::Own,
+                other => return self.not_opened(other, true).await,
             }
         }
         let learnt = match &write.needs {
@@ -58,9 +61,7 @@ impl Session {
             }
             Needs::Keys { select, limit } => {
                 if stage == Stage::Unopened {
-                    self.queue_begin(snapshots);
-                    self.flush().await?;
-                    match self.read_begin(snapshots).await? {
+                    match self.open_own(snapshots).await? {
                         Opened::Held => stage = Stage::Own,
                         other => return self.not_opened(other, true).await,
                     }
@@ -76,6 +77,13 @@ impl Session {
             Ok(program) => self.run_program(write, &program, stage, snapshots, origin).await,
             Err(refusal) => self.undo(stage, crate::session::refusal_error(&refusal)).await,
         }
+    }
+
+    /// Begins Shunt's own transaction and awaits it.
+    async fn open_own(&mut self, snapshots: &Snapshots) -> Flow<Opened> {
+        self.queue_begin(snapshots);
+        self.flush().await?;
+        self.read_begin(snapshots).await
     }
 
     async fn learn_keys(

@@ -1,7 +1,7 @@
 //! What the application's accounts may do: the gate, the dirty log and the shard tables are used under them.
 
 use flag_client::HomeError;
-use topology::QualifiedName;
+use topology::{QualifiedName, quote_ident};
 
 use super::{Context, privileges::Grants};
 
@@ -22,6 +22,17 @@ pub(super) async fn check(cx: &mut Context<'_>) -> Result<(), HomeError> {
     }
     let before = cx.report.findings.len();
     for account in &accounts {
+        let locks = missing_locks(cx, &grants, account);
+        if !locks.is_empty() {
+            cx.report.warn(
+                CHECK,
+                format!(
+                    "{account} may lock {}, but not the tables that Shunt adds: its LOCK TABLES would fail",
+                    cx.table.legacy()
+                ),
+                locks.join("\n"),
+            );
+        }
         let fixes = missing(cx, &grants, account);
         if !fixes.is_empty() {
             cx.report.error(
@@ -73,6 +84,20 @@ fn missing(cx: &Context<'_>, grants: &Grants, account: &str) -> Vec<String> {
         fixes.push(format!("GRANT SELECT ON {} TO {account};", legacy.quoted()));
     }
     fixes
+}
+
+/// LOCK TABLES is granted on schemas only.
+fn missing_locks(cx: &Context<'_>, grants: &Grants, account: &str) -> Vec<String> {
+    let lacks = |schema: &&str| !grants.has_schema(account, schema, "LOCK TABLES");
+    if lacks(&cx.table.legacy().schema.as_str()) {
+        return Vec::new();
+    }
+    let mut schemas: Vec<&str> = cx.table.shards().iter().map(|name| name.schema.as_str()).collect();
+    schemas.push("shunt");
+    schemas.sort_unstable();
+    schemas.dedup();
+    let missing = schemas.into_iter().filter(lacks);
+    missing.map(|schema| format!("GRANT LOCK TABLES ON {}.* TO {account};", quote_ident(schema))).collect()
 }
 
 fn all_grants(cx: &Context<'_>, account: &str) -> Vec<String> {

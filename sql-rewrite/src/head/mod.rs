@@ -13,7 +13,6 @@ use crate::cursor::Cursor;
 use crate::lex::{Token, TokenKind, is_op, is_word, word_in};
 
 pub use ddl::{DdlObject, DdlVerb};
-pub use lock::{LockKind, LockedTable};
 pub use session::may_change_session;
 
 /// The kinds of statements. Names are the bytes that the client sent, without quotes.
@@ -44,8 +43,8 @@ pub enum Head {
     Set,
     /// USE.
     Use(Vec<u8>),
-    /// LOCK TABLES; `None` if the list is not understood.
-    LockTables(Option<Vec<LockedTable>>),
+    /// LOCK TABLES.
+    LockTables,
     /// UNLOCK TABLES.
     UnlockTables,
     /// PREPARE.

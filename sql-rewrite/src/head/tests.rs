@@ -56,12 +56,10 @@ fn texts_and_names() {
     check("EXECUTE IMMEDIATE CONCAT('a')", "ExecuteImmediate { text: None }");
     check("DROP PREPARE s", "Deallocate { name: [115] }");
     check("USE `a`", "Use([97])");
-    check(
-        "LOCK TABLES a READ, b.c AS d LOW_PRIORITY WRITE",
-        "LockTables(Some([LockedTable { schema: None, table: [97], alias: None, kind: Read }, LockedTable \
-         { schema: Some([98]), table: [99], alias: Some([100]), kind: Write }]))",
-    );
-    check("LOCK TABLES a FOO", "LockTables(None)");
+    kind("LOCK TABLES a READ, b.c AS d LOW_PRIORITY WRITE", "LockTables");
+    kind("LOCK TABLE a FOO", "LockTables");
+    kind("UNLOCK TABLES", "UnlockTables");
+    kind("LOCK INSTANCE FOR BACKUP", "Admin");
 }
 
 #[test]

@@ -271,7 +271,7 @@ pub(crate) struct Restrictable {
     edits: Edits,
     filter: Option<std::ops::Range<usize>>,
     place: usize,
-    pub(crate) qualifier: String,
+    qualifier: String,
 }
 
 impl Restrictable {

@@ -46,7 +46,6 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
         text: Restrictable::new(cx, change, edits),
         columns,
         naming: cx.naming(renames),
-        by_alias: renames == Renames::ByAlias || cx.target.alias.is_some(),
         changes_primary_key: changed_keys(cx, change).iter().any(|a| cx.schema.in_primary_key(&a.column)),
         first: shards.first().copied().unwrap_or(ShardId(0)),
         logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
@@ -73,9 +72,10 @@ fn key_select(
     let order = if alone { Vec::new() } else { order_items(cx, change, edits)? };
     let mut out = Vec::new();
     for (i, &shard) in shards.iter().enumerate() {
-        let edits = edits.with(&cx.on_shard(cx.table().shard(shard), Renames::ByAlias));
+        let (naming, name) = (cx.naming(Renames::ByAlias), cx.table().shard(shard).quoted());
+        let edits = edits.with(&naming.edits(&name));
         let mut items = vec![format!("{} AS shunt_shard", shard.0)];
-        items.extend(key_items(cx, columns, &cx.qualifier()));
+        items.extend(key_items(cx, columns, &naming.qualifier(&name)));
         items.extend(new_values(cx, change, &edits)?);
         items.extend(order.iter().enumerate().map(|(i, (expression, _))| {
             let text = cx.rendered_part(&edits, expression);
@@ -132,7 +132,6 @@ pub(crate) struct ShardChange {
     text: Restrictable,
     pub(crate) columns: KeyColumns,
     naming: Naming,
-    by_alias: bool,
     changes_primary_key: bool,
     /// Where the statement runs if no row is found.
     first: ShardId,
@@ -182,14 +181,9 @@ impl ShardChange {
 
     fn text(&self, shard: ShardId, rows: &[&KeyRow]) -> Vec<u8> {
         let keys: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
-        let qualifier = if self.by_alias {
-            self.text.qualifier.clone()
-        } else {
-            format!("{}.", self.shard_name(shard).quoted())
-        };
-        let restriction = restriction(&self.columns.schema, &qualifier, &keys);
-        let edits = self.naming.edits(&self.shard_name(shard).quoted());
-        self.text.restricted(&edits, &restriction)
+        let name = self.shard_name(shard).quoted();
+        let restriction = restriction(&self.columns.schema, &self.naming.qualifier(&name), &keys);
+        self.text.restricted(&self.naming.edits(&name), &restriction)
     }
 
     /// Copies the rows that now belong elsewhere and deletes them here.

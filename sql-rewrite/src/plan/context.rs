@@ -34,6 +34,8 @@ pub(crate) struct Context<'a> {
     pub(crate) placeholders: &'a [usize],
     /// Where sqlparser sees columns, by byte.
     pub(crate) columns: &'a std::collections::BTreeSet<usize>,
+    /// Under LOCK TABLES: shard tables go by their own names only.
+    pub(crate) locked: bool,
 }
 
 /// What a value in the statement says exactly.
@@ -224,8 +226,7 @@ impl<'a> Context<'a> {
 
     fn is_target_name(&self, name: &str) -> bool {
         match &self.target.alias {
-            // Aliases compare with case on most servers; a difference only costs the pruning.
-            Some(alias) => alias == name,
+            Some(alias) => same_name(alias, name, self.facts),
             None => same_name(name, &self.target.name, self.facts),
         }
     }
@@ -291,13 +292,27 @@ impl<'a> Context<'a> {
 
     /// How the statement is made to name a shard table.
     pub(crate) fn naming(&self, renames: Renames) -> Naming {
-        let by_alias = renames == Renames::ByAlias || self.target.alias.is_some();
-        let needs_alias = by_alias && self.target.alias.is_none();
-        let qualifiers = if self.target.alias.is_some() { Vec::new() } else { self.qualifiers(!by_alias) };
+        let name = self.source.byte_range(&self.target.tokens);
+        match (&self.target.alias, renames) {
+            (Some(_), _) if self.locked => {
+                let with_alias = self.target.tokens.start..self.target.index_hints.start;
+                let name = self.source.byte_range(&with_alias);
+                Naming { name, calls: Calls::Itself, qualifiers: self.qualifiers(true) }
+            }
+            (Some(alias), _) => {
+                Naming { name, calls: Calls::Stays(quote_ident(alias)), qualifiers: Vec::new() }
+            }
+            (None, Renames::ByAlias) if !self.locked => self.by_alias(),
+            (None, _) => Naming { name, calls: Calls::Itself, qualifiers: self.qualifiers(true) },
+        }
+    }
+
+    /// Naming by the name of the table, as an alias.
+    fn by_alias(&self) -> Naming {
         Naming {
             name: self.source.byte_range(&self.target.tokens),
-            alias: needs_alias.then(|| quote_ident(&self.target.name)),
-            qualifiers,
+            calls: Calls::Becomes(quote_ident(&self.target.name)),
+            qualifiers: self.qualifiers(false),
         }
     }
 
@@ -306,9 +321,15 @@ impl<'a> Context<'a> {
         self.naming(renames).edits(&shard.quoted())
     }
 
-    /// Edits that put `factor` in the place of the table, under its alias or its own name.
+    /// Edits that put `factor`, which has no name, in the place of the table, under its alias or its own
+    /// name.
     pub(crate) fn on_factor(&self, factor: &str) -> Edits {
-        self.naming(Renames::ByAlias).edits(factor)
+        if self.target.alias.is_none() {
+            return self.by_alias().edits(factor);
+        }
+        let mut edits = Edits::default();
+        edits.replace(self.source.byte_range(&self.target.tokens), factor);
+        edits
     }
 
     /// Where the statement qualifies a column with the table: `app.user` of `app.user.col`, and the
@@ -379,23 +400,43 @@ pub(crate) enum Renames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Naming {
     name: Range<usize>,
-    /// The alias that the other table gets.
-    alias: Option<String>,
-    /// Qualifications of columns that are respelled: as the alias, or as the other table.
+    calls: Calls,
+    /// Qualifications of columns that are respelled.
     qualifiers: Vec<Range<usize>>,
 }
 
+/// What the statement calls the other table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Calls {
+    /// By this alias, which it gets.
+    Becomes(String),
+    /// By the client's alias.
+    Stays(String),
+    /// By its own name.
+    Itself,
+}
+
 impl Naming {
-    /// Edits that put `factor` in the table's place.
-    pub(crate) fn edits(&self, factor: &str) -> Edits {
+    /// Edits that put the table `name` in the table's place.
+    pub(crate) fn edits(&self, name: &str) -> Edits {
+        let (named, qualifier) = match &self.calls {
+            Calls::Becomes(alias) => (format!("{name} AS {alias}"), alias.as_str()),
+            Calls::Stays(_) | Calls::Itself => (name.to_owned(), name),
+        };
         let mut edits = Edits::default();
-        let named =
-            self.alias.as_ref().map_or_else(|| factor.to_owned(), |alias| format!("{factor} AS {alias}"));
         edits.replace(self.name.clone(), named);
-        for qualifier in &self.qualifiers {
-            edits.replace(qualifier.clone(), self.alias.as_deref().unwrap_or(factor));
+        for at in &self.qualifiers {
+            edits.replace(at.clone(), qualifier);
         }
         edits
+    }
+
+    /// What stands in front of a column of the table `name`.
+    pub(crate) fn qualifier(&self, name: &str) -> String {
+        match &self.calls {
+            Calls::Becomes(alias) | Calls::Stays(alias) => format!("{alias}."),
+            Calls::Itself => format!("{name}."),
+        }
     }
 }
 

@@ -16,6 +16,10 @@ use super::{
 };
 use crate::Server;
 
+/// Legacy's name in these statements. Under LOCK TABLES a table can be read by the name that it is
+/// locked by, and the client may have locked it by any other.
+pub(crate) const LEGACY_ALIAS: &str = "shunt_legacy";
+
 /// Keys in one mirror statement: its text stays far below the smallest usual `max_allowed_packet`.
 const KEYS_PER_STATEMENT: usize = 500;
 
@@ -76,11 +80,11 @@ impl Mirror {
     fn delete(&self, id: ShardId, shard: &QualifiedName, keys: &[&Key]) -> Vec<u8> {
         let name = shard.quoted();
         let rest = format!(
-            "FROM {name} WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS l WHERE {} AND {} LOCK IN SHARE MODE)",
+            "FROM {name} WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS {LEGACY_ALIAS} WHERE {} AND {} LOCK IN SHARE MODE)",
             restriction(&self.schema, "", keys),
             self.schema.table.legacy().quoted(),
-            same_key(&self.schema, "l", &name),
-            self.belongs("l.", id),
+            same_key(&self.schema, LEGACY_ALIAS, &name),
+            self.belongs(&format!("{LEGACY_ALIAS}."), id),
         );
         pins::own(self.server, "DELETE", &rest)
     }
@@ -88,7 +92,7 @@ impl Mirror {
     fn replace(&self, id: ShardId, shard: &QualifiedName, keys: &[&Key]) -> Vec<u8> {
         let columns = self.schema.stored_column_list();
         let rest = format!(
-            "INTO {} ({columns}) SELECT {columns} FROM {} WHERE {} AND {} LOCK IN SHARE MODE",
+            "INTO {} ({columns}) SELECT {columns} FROM {} AS {LEGACY_ALIAS} WHERE {} AND {} LOCK IN SHARE MODE",
             shard.quoted(),
             self.schema.table.legacy().quoted(),
             restriction(&self.schema, "", keys),

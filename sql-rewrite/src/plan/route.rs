@@ -16,7 +16,8 @@ pub(crate) fn read(cx: &Context<'_>, locking: bool) -> Result<Plan, Refusal> {
     let conditions = block.filter.as_ref().map_or_else(Vec::new, |filter| conjuncts(cx.source, filter));
     let all: Vec<ShardId> = cx.table().numbered_shards().map(|(id, _)| id).collect();
     let shards = cx.shards(&conditions).unwrap_or(all);
-    if let [shard] = shards.as_slice() {
+    // Under LOCK TABLES a shard cannot have the alias that lets the rest of the text stand.
+    if let ([shard], false) = (shards.as_slice(), cx.locked) {
         let edits = cx.on_shard(cx.table().shard(*shard), Renames::ByAlias);
         return Ok(Plan::ShardRead(ShardRead {
             table: cx.table().id().clone(),

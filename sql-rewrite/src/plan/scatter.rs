@@ -27,8 +27,11 @@ pub(crate) fn plan(
     if locking {
         check_locking(cx, block)?;
     }
-    let pushed = if locking || filter_needs_types(cx, block) { block.filter.clone() } else { None };
-    check_types(cx, pushed.as_ref())?;
+    let lossy = shards.len() > 1 && filter_needs_types(cx, block);
+    let pushed = if locking || lossy { block.filter.clone() } else { None };
+    if shards.len() > 1 {
+        check_types(cx, pushed.as_ref())?;
+    }
     let branches = Branches { cx, block, columns: columns(cx)?, pushed, locking };
     let inlined = branches.duplicates() && cx.has_params(&(0..cx.source.len()));
     let params = if inlined { cx.inlined()? } else { Edits::default() };

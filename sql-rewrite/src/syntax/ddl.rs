@@ -59,7 +59,7 @@ impl Reader<'_> {
         match () {
             () if source.any_word(0, &["SHOW", "HELP"]) => Ok(Shape::Shows),
             () if source.any_word(0, &["EXPLAIN", "DESCRIBE", "DESC"]) => Ok(self.explain()),
-            () if source.any_word(0, &["LOCK"]) => self.lock_tables(),
+            () if source.word(0, "LOCK") => self.lock_tables(),
             () if source.word(0, "PREPARE") => Ok(Shape::TextPrepare),
             () if source.word(0, "LOAD") => {
                 let into = source.find(&all, |i| source.words(i, &["INTO", "TABLE"]));
@@ -78,9 +78,8 @@ impl Reader<'_> {
                 let verb = ["SET", "DO", "CALL"].into_iter().find(|verb| source.word(0, verb));
                 Ok(Shape::Expressions(verb.unwrap_or("SET")))
             }
-            () if source.any_word(0, &["GRANT", "REVOKE", "FLUSH", "CHECKSUM", "CHECK", "USE"]) => {
-                Ok(Shape::Harmless)
-            }
+            () if source.word(0, "FLUSH") => self.flush(),
+            () if source.any_word(0, &["GRANT", "REVOKE", "CHECKSUM", "CHECK", "USE"]) => Ok(Shape::Harmless),
             () if source.word(0, "ANALYZE")
                 && source.any_word(1, &["TABLE", "LOCAL", "NO_WRITE_TO_BINLOG"]) =>
             {
@@ -109,20 +108,6 @@ impl Reader<'_> {
             return Shape::Unknown("EXPLAIN ANALYZE of a statement that writes".to_owned());
         }
         Shape::Shows
-    }
-
-    fn lock_tables(&mut self) -> Result<Shape, NotUnderstood> {
-        let source = self.source;
-        if !source.any_word(1, &["TABLES", "TABLE"]) {
-            return Ok(Shape::Harmless);
-        }
-        let mut read_only = true;
-        for part in source.split_commas(&(2..source.len())) {
-            let table = self.named_table(part.start, "LOCK TABLES")?;
-            read_only &= !part.clone().any(|i| source.word(i, "WRITE"));
-            self.add_table(table);
-        }
-        Ok(Shape::LockTables { read_only })
     }
 
     fn definition(&mut self) -> Result<Shape, NotUnderstood> {

@@ -8,13 +8,16 @@
 mod conjuncts;
 mod ddl;
 mod dml;
+mod lock;
 mod query;
 mod source;
 mod tree;
 
 pub(crate) use conjuncts::{Conjunct, Operand, conjuncts, operand};
 pub(crate) use source::{Source, Span, match_parentheses};
-pub(crate) use tree::{Assignment, Block, Change, Insert, InsertSource, Parsed, Row, Shape, TableRef};
+pub(crate) use tree::{
+    Assignment, Block, Change, Insert, InsertSource, LockItem, LockKind, Parsed, Row, Shape, TableRef,
+};
 
 use query::Reader;
 

@@ -72,6 +72,15 @@ impl<'a> Source<'a> {
         self.kind(i) == Some(TokenKind::Hint)
     }
 
+    /// Whether the system variable `name` stands anywhere: `@@name`, `@@session.name`.
+    pub(crate) fn has_system_variable(&self, name: &str) -> bool {
+        let is = |i: usize| {
+            let spelled = String::from_utf8_lossy(self.bytes(i)).to_ascii_lowercase();
+            spelled.rsplit(['@', '.']).next().is_some_and(|last| last.trim_matches('`') == name)
+        };
+        (0..self.len()).any(|i| self.kind(i) == Some(TokenKind::SysVar) && is(i))
+    }
+
     /// Whether token `i` is this unquoted word, as a keyword: not behind a dot.
     pub(crate) fn word(&self, i: usize, word: &str) -> bool {
         self.kind(i) == Some(TokenKind::Ident)

@@ -25,6 +25,13 @@ pub(crate) struct TableRef {
     pub(crate) block: Option<usize>,
 }
 
+impl TableRef {
+    /// The name by which the statement's expressions know it.
+    pub(crate) fn called(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.name)
+    }
+}
+
 /// One `SELECT`, with the tail (`ORDER BY` …) that stands at its level.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Block {
@@ -129,6 +136,37 @@ pub(crate) struct Change {
     pub(crate) returning: bool,
 }
 
+/// One table of LOCK TABLES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LockItem {
+    /// How it is locked.
+    pub(crate) kind: LockKind,
+    /// The token behind it.
+    pub(crate) end: usize,
+}
+
+/// How LOCK TABLES locks a table; a later one allows all that an earlier one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LockKind {
+    /// READ LOCAL.
+    ReadLocal,
+    /// READ.
+    Read,
+    /// WRITE, also LOW_PRIORITY and CONCURRENT.
+    Write,
+}
+
+impl LockKind {
+    /// In LOCK TABLES.
+    pub(crate) const fn sql(self) -> &'static str {
+        match self {
+            Self::ReadLocal => "READ LOCAL",
+            Self::Read => "READ",
+            Self::Write => "WRITE",
+        }
+    }
+}
+
 /// What kind of statement it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -144,11 +182,10 @@ pub(crate) enum Shape {
     MultiTable(&'static str),
     /// Shows, describes or explains, and runs nothing.
     Shows,
-    /// LOCK TABLES; whether each is locked READ only.
-    LockTables {
-        /// None of them WRITE.
-        read_only: bool,
-    },
+    /// LOCK TABLES: how each of [`Parsed::tables`] is locked.
+    LockTables(Vec<LockItem>),
+    /// `FLUSH TABLES a, b WITH READ LOCK` or `FOR EXPORT`, which locks them.
+    FlushAndLock,
     /// DDL that names its tables in [`Parsed::tables`], with its verb: `ALTER TABLE`.
     Ddl(&'static str),
     /// CREATE TEMPORARY TABLE.

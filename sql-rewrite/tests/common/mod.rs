@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sql_rewrite::{Charset, Facts, Server, SqlMode, TableView, Value};
+use sql_rewrite::{Charset, Facts, Server, SqlMode, TableLock, TableView, Value};
 use topology::{Column, ColumnKind, Generated, Phase, ShardedTable, TableId, TableSchema, UniqueKey};
 
 pub const PHASES: [Phase; 4] = [Phase::Legacy, Phase::DualWrite, Phase::ShardRead, Phase::Shards];
@@ -132,10 +132,21 @@ pub fn facts(mariadb: bool) -> Facts {
 
 /// All tables in one phase.
 pub fn view(schemas: &[TableSchema], phase: Phase) -> impl Fn(&TableId) -> Option<TableView> + use<> {
+    locked_view(schemas, phase, None)
+}
+
+/// All tables in one phase, and under LOCK TABLES with this list.
+pub fn locked_view(
+    schemas: &[TableSchema],
+    phase: Phase,
+    locks: Option<Vec<TableLock>>,
+) -> impl Fn(&TableId) -> Option<TableView> + use<> {
     let schemas: Vec<Arc<TableSchema>> = schemas.iter().cloned().map(Arc::new).collect();
     move |id| {
         let schema = schemas.iter().find(|schema| schema.table.id() == id)?;
-        Some(TableView { phase, schema: Arc::clone(schema) })
+        let mine = |lock: &&TableLock| lock.table == *id;
+        let locks = locks.as_ref().map(|locks| locks.iter().filter(mine).cloned().collect());
+        Some(TableView { phase, schema: Arc::clone(schema), locks })
     }
 }
 
@@ -179,6 +190,17 @@ fn value(text: &str) -> Value {
             _ => Value::Double(text.parse().unwrap()),
         },
     }
+}
+
+/// `locks user WRITE, user u READ`: the table, its alias and how it is locked.
+pub fn locks(case: &Case) -> Option<Vec<TableLock>> {
+    let lock = |item: &str| {
+        let mut words: Vec<&str> = item.split_whitespace().collect();
+        let write = words.pop() == Some("WRITE");
+        let table = TableId::new(words[0]).unwrap();
+        TableLock { table, name: (*words.last().unwrap()).to_owned(), write }
+    };
+    option(&case.options, "locks").map(|list| list.split(',').map(lock).collect())
 }
 
 pub fn params(case: &Case) -> Option<Vec<Value>> {

@@ -82,6 +82,14 @@ impl Step {
         words.iter().any(|word| sql.starts_with(word))
     }
 
+    /// Whether LOCK TABLES is in force after it, if it changes that.
+    #[must_use]
+    pub fn locks_tables(&self) -> Option<bool> {
+        let sql = self.sql.trim_start().to_ascii_lowercase();
+        let ends = ["unlock", "start transaction", "begin"].iter().any(|word| sql.starts_with(word));
+        if ends { Some(false) } else { sql.starts_with("lock table").then_some(true) }
+    }
+
     /// The text with its values in place of the question marks.
     #[must_use]
     pub fn literal(&self) -> String {
