@@ -104,6 +104,21 @@ pub enum Value {
     Double(f64),
     /// A string.
     Text(String),
+    /// Any other type.
+    Typed(Typed),
+}
+
+/// A value of any type of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// Its type, `MYSQL_TYPE_…`.
+    pub kind: u8,
+    /// UNSIGNED.
+    pub unsigned: bool,
+    /// As it stands in the packet, with its length where the type has one.
+    pub bytes: Vec<u8>,
+    /// As it stands in SQL text.
+    pub literal: String,
 }
 
 /// A logged-in connection.
@@ -524,12 +539,13 @@ fn put_values(body: &mut Vec<u8>, values: &[Value]) -> Outcome {
     body.extend_from_slice(&nulls);
     body.push(1);
     for value in values {
-        body.extend_from_slice(match value {
-            Value::Null => &[0x06, 0],
-            Value::Int(_) => &[0x08, 0],
-            Value::UInt(_) => &[0x08, 0x80],
-            Value::Double(_) => &[0x05, 0],
-            Value::Text(_) => &[0xfd, 0],
+        body.extend_from_slice(&match value {
+            Value::Null => [0x06, 0],
+            Value::Int(_) => [0x08, 0],
+            Value::UInt(_) => [0x08, 0x80],
+            Value::Double(_) => [0x05, 0],
+            Value::Text(_) => [0xfd, 0],
+            Value::Typed(typed) => [typed.kind, if typed.unsigned { 0x80 } else { 0 }],
         });
     }
     for value in values {
@@ -544,6 +560,7 @@ fn put_values(body: &mut Vec<u8>, values: &[Value]) -> Outcome {
                 body.extend_from_slice(&length.to_le_bytes());
                 body.extend_from_slice(v.as_bytes());
             }
+            Value::Typed(v) => body.extend_from_slice(&v.bytes),
         }
     }
     Ok(())

@@ -32,6 +32,12 @@ pub struct Statement {
     pub writes: Vec<usize>,
     /// Sent as text in a prepared case, too.
     pub text_only: bool,
+    /// How its warnings are compared.
+    pub warnings: Warnings,
+    /// How its answers are compared where the text does not say it.
+    pub fixed: Option<How>,
+    /// Whether SHOW WARNINGS may follow it: the next statement may ask for what that would change.
+    pub asked: bool,
 }
 
 /// A few statements of one session.
@@ -48,33 +54,45 @@ pub struct Case {
 }
 
 impl Statement {
-    fn new(class: &'static str, node: Node) -> Self {
-        Self { node, class, writes: Vec::new(), text_only: false }
+    /// A statement that reads.
+    #[must_use]
+    pub const fn read(class: &'static str, node: Node) -> Self {
+        Self {
+            node,
+            class,
+            writes: Vec::new(),
+            text_only: false,
+            warnings: Warnings::Codes,
+            fixed: None,
+            asked: true,
+        }
     }
 
-    fn writing(class: &'static str, node: Node, table: usize) -> Self {
-        Self { writes: vec![table], ..Self::new(class, node) }
+    /// A statement that may change a table.
+    #[must_use]
+    pub fn write(class: &'static str, node: Node, table: usize) -> Self {
+        let warnings = if class.starts_with("insert") { Warnings::Exact } else { Warnings::AnyOrder };
+        Self { writes: vec![table], warnings, ..Self::read(class, node) }
     }
 
     /// A statement that frames others.
-    fn frame(text: &str) -> Self {
-        Self { text_only: true, ..Self::new("transaction", text.into()) }
+    #[must_use]
+    pub fn frame(class: &'static str, text: impl Into<Node>) -> Self {
+        Self { text_only: true, warnings: Warnings::Exact, ..Self::read(class, text.into()) }
     }
 
     /// How its answers are compared.
     #[must_use]
     pub fn how(&self) -> How {
+        if let Some(how) = self.fixed {
+            return how;
+        }
         let rows = match (self.node.has(Tag::Total), self.node.has(Tag::Limit)) {
             (true, _) => Rows::Ordered,
             (false, true) => Rows::Count,
             (false, false) => Rows::AnyOrder,
         };
-        let warnings = match self.class {
-            "select" => Warnings::Codes,
-            "update" | "delete" => Warnings::AnyOrder,
-            _ => Warnings::Exact,
-        };
-        How { rows, folded: self.node.has(Tag::Fold), warnings }
+        How { rows, folded: self.node.has(Tag::Fold), bags: self.node.has(Tag::Bag), warnings: self.warnings }
     }
 }
 
@@ -85,10 +103,11 @@ impl Case {
         let mut random = Random::new(seed, index);
         let protocol = if random.chance(50) { Protocol::Text } else { Protocol::Prepared };
         let mut writer = Writer::new(schema, random);
-        let (stateful, steps) = match writer.random.weighted(&[60, 30, 10]) {
-            0 => (false, vec![Step::Statement(Statement::new("select", writer.select()))]),
+        let (stateful, steps) = match writer.random.weighted(&[58, 27, 10, 5]) {
+            0 => (false, vec![Step::Statement(writer.one_read())]),
             1 => (false, writer.one_write()),
-            _ => (true, writer.transaction()),
+            2 => (true, writer.transaction()),
+            _ => (true, writer.session()),
         };
         Self { index, protocol, stateful, steps }
     }
@@ -103,29 +122,29 @@ impl Case {
 }
 
 impl Writer<'_> {
-    fn one_write(&mut self) -> Vec<Step> {
+    /// One statement that reads.
+    pub fn one_read(&mut self) -> Statement {
+        if self.random.chance(3) {
+            return Statement::read("other read", self.odd_read());
+        }
+        Statement::read("select", self.select())
+    }
+
+    /// One statement that writes, with what it needs before.
+    pub fn one_write(&mut self) -> Vec<Step> {
         let (index, table) = self.target();
-        let statement = |class, node| Step::Statement(Statement::writing(class, node, index));
-        match self.random.weighted(&[40, 35, 25]) {
+        let statement = |class, node| Step::Statement(Statement::write(class, node, index));
+        match self.random.weighted(&[40, 32, 20, 8]) {
             0 if table.auto && self.random.chance(50) => {
                 vec![Step::AlignIds(index), statement("insert with ids", self.insert(table, true))]
             }
             0 => vec![statement("insert", self.insert(table, false))],
             1 => vec![statement("update", self.update(table))],
-            _ => vec![statement("delete", self.delete(table))],
-        }
-    }
-
-    fn transaction(&mut self) -> Vec<Step> {
-        let frame = |text: &str| Step::Statement(Statement::frame(text));
-        let mut steps = vec![frame(self.random.word(&["START TRANSACTION", "BEGIN"]))];
-        for _ in 0..self.random.range(1, 4) {
-            match self.random.chance(40) {
-                true => steps.push(Step::Statement(Statement::new("select", self.select()))),
-                false => steps.extend(self.one_write()),
+            2 => vec![statement("delete", self.delete(table))],
+            _ => {
+                let (class, node) = self.joined_change(table);
+                vec![statement(class, node)]
             }
         }
-        steps.push(frame(self.random.word(&["COMMIT", "ROLLBACK"])));
-        steps
     }
 }

@@ -15,6 +15,8 @@ pub enum Tag {
     /// It lets the server choose among strings that its collation holds for equal: case, accents and trailing
     /// spaces of the result are not compared.
     Fold,
+    /// It lets the server choose the order within a value: only the bytes that a value has are compared.
+    Bag,
 }
 
 /// A part of a statement.

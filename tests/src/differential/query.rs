@@ -1,10 +1,11 @@
-//! SELECT.
+//! SELECT at the top: blocks, set operations, common table expressions.
 
 use super::{
     kind::Class,
     node::{Node, Tag, seq},
-    scope::{Scope, Source, Writer},
+    scope::{Field, Scope, Source, Writer},
 };
+use crate::{client::Value, servers::Kind as Server};
 
 const CLASSES: [Class; 9] = [
     Class::Int,
@@ -18,117 +19,68 @@ const CLASSES: [Class; 9] = [
     Class::Json,
 ];
 
-/// The biggest joins: more rows than that are only slow.
-const MOST_TABLES: usize = 3;
-
 impl Writer<'_> {
     /// A whole SELECT.
     pub fn select(&mut self) -> Node {
+        self.begin();
+        match self.random.weighted(&[80, 10, 10]) {
+            0 => self.block(),
+            1 => self.set_operation(),
+            _ => self.with(),
+        }
+    }
+
+    fn block(&mut self) -> Node {
         let (from, scope) = self.from();
-        match self.random.weighted(&[60, 30, 10]) {
+        match self.random.weighted(&[55, 25, 8, 12]) {
             0 => self.rows_of(from, &scope),
             1 => self.grouped(from, &scope),
-            _ => self.distinct(from, &scope),
+            2 => self.distinct(from, &scope),
+            _ => self.windowed(from, &scope),
         }
-    }
-
-    /// `FROM …`, and what can be named then.
-    fn from(&mut self) -> (Node, Scope) {
-        let (first, source) = self.table_in_from();
-        let mut scope = Scope::of(source);
-        let mut joins = Vec::new();
-        while scope.sources.len() < MOST_TABLES && self.random.chance(25) {
-            let (table, source) = self.table_in_from();
-            scope.sources.push(source);
-            let word = self.random.word(&[" JOIN ", " LEFT JOIN ", " INNER JOIN ", " RIGHT JOIN "]);
-            let on = self.join_condition(&scope);
-            joins.push(seq![word, table, " ON ", on].maybe());
-        }
-        (seq![" FROM ", first, Node::Seq(joins)], scope)
-    }
-
-    fn table_in_from(&mut self) -> (Node, Source) {
-        let table = self.random.pick(&self.schema.tables);
-        let alias = self.alias("t");
-        (seq![table.name.as_str(), " AS ", alias.as_str()], Source::of(table, &alias))
-    }
-
-    /// The last table with one before it: by columns of one class, else by anything.
-    fn join_condition(&mut self, scope: &Scope) -> Node {
-        let (last, before) = scope.sources.split_last().map_or((None, [].as_slice()), |(a, b)| (Some(a), b));
-        let mut pairs = Vec::new();
-        for (source, field) in before.iter().flat_map(|source| source.fields.iter().map(move |f| (source, f)))
-        {
-            for (last, other) in last.iter().flat_map(|last| last.fields.iter().map(move |f| (last, f))) {
-                if field.class == other.class
-                    && field.collation == other.collation
-                    && field.class != Class::Json
-                {
-                    let key = source.unique.contains(&field.name) || last.unique.contains(&other.name);
-                    let pair = format!("{}.{} = {}.{}", source.alias, field.name, last.alias, other.name);
-                    pairs.extend(std::iter::repeat_n(pair, if key { 8 } else { 1 }));
-                }
-            }
-        }
-        let first =
-            if pairs.is_empty() { self.condition(scope) } else { self.random.pick(&pairs).clone().into() };
-        let more =
-            if self.random.chance(20) { seq![" AND ", self.condition(scope)].maybe() } else { Node::NONE };
-        seq![first, more]
-    }
-
-    /// `WHERE …`, or nothing.
-    pub fn filter(&mut self, scope: &Scope) -> Node {
-        if self.random.chance(25) {
-            return Node::NONE;
-        }
-        // A key in the condition is what routes.
-        let by_key = self.random.chance(35);
-        let condition = match self.key_condition(scope).filter(|_| by_key) {
-            Some(key) if self.random.chance(60) => key,
-            Some(key) => seq![key, seq![" AND ", self.condition(scope)].maybe()],
-            None => self.condition(scope),
-        };
-        seq![" WHERE ", condition].maybe()
-    }
-
-    /// A key column with values that it may hold.
-    pub fn key_condition(&mut self, scope: &Scope) -> Option<Node> {
-        let source = self.random.pick(&scope.sources).clone();
-        let keys: Vec<_> = source.fields.iter().filter(|field| source.unique.contains(&field.name)).collect();
-        if keys.is_empty() {
-            return None;
-        }
-        let field = *self.random.pick(&keys);
-        let value = self.value_of(field);
-        let name = format!("{}.{}", source.alias, field.name);
-        Some(match self.random.below(4) {
-            0 | 1 => seq![name, " = ", value],
-            2 => {
-                let all = (0..self.random.range(2, 4)).map(|_| self.value_of(field)).collect();
-                seq![name, " IN (", Node::list(", ", all), ")"]
-            }
-            _ => seq![value, " = ", name],
-        })
     }
 
     fn rows_of(&mut self, from: Node, scope: &Scope) -> Node {
+        if scope.sources.len() == 1 && self.random.chance(6) {
+            return self.comma_join(from, scope);
+        }
+        let modifier = if self.random.chance(6) {
+            let words = ["SQL_NO_CACHE ", "HIGH_PRIORITY ", "ALL ", "STRAIGHT_JOIN ", "SQL_BIG_RESULT "];
+            Node::from(self.random.word(&words)).maybe()
+        } else {
+            Node::NONE
+        };
         let items = self.items(scope);
         let filter = self.filter(scope);
         let order = self.order(scope);
-        seq!["SELECT ", items, from, filter, order]
+        seq!["SELECT ", modifier, items, from, filter, order]
+    }
+
+    fn comma_join(&mut self, from: Node, scope: &Scope) -> Node {
+        let (second, source) = self.factor();
+        let mut scope = scope.clone();
+        scope.sources.push(source);
+        let on = self.join_condition(&scope);
+        let items = self.items(&scope);
+        let more = seq![" AND ", self.condition(&scope)].maybe();
+        let order = self.order(&scope);
+        seq!["SELECT ", items, from, ", ", second, " WHERE ", on, more, order]
     }
 
     fn items(&mut self, scope: &Scope) -> Node {
-        if self.random.chance(15) {
+        if self.random.chance(12) {
             return "*".into();
         }
         let mut items = Vec::new();
         for _ in 0..self.random.range(1, 4) {
             let class = CLASSES[self.random.weighted(&[30, 25, 10, 8, 6, 4, 6, 6, 5])];
             let item = self.expression(scope, class);
-            let alias =
-                if self.random.chance(25) { format!(" AS {}", self.alias("e")).into() } else { Node::NONE };
+            let alias = if self.random.chance(25) {
+                let alias = self.alias("e");
+                format!("{}{alias}", self.random.word(&[" AS ", " "])).into()
+            } else {
+                Node::NONE
+            };
             items.push(seq![item, alias]);
         }
         if self.random.chance(10) {
@@ -140,9 +92,8 @@ impl Writer<'_> {
 
     /// Nothing, an order, an order that is total and a limit, or a limit alone.
     fn order(&mut self, scope: &Scope) -> Node {
-        let unique = scope.unique();
         let kind = self.random.weighted(&[40, 10, 40, 10]);
-        if kind == 0 || unique.is_empty() {
+        if kind == 0 || scope.unique().is_none() {
             return Node::NONE;
         }
         let limit = self.limit();
@@ -157,19 +108,26 @@ impl Writer<'_> {
     pub fn total_order(&mut self, scope: &Scope) -> Node {
         let mut parts = Vec::new();
         for _ in 0..self.random.below(3) {
-            let class = *self.random.pick(&[Class::Int, Class::Text, Class::Decimal, Class::DateTime]);
-            let key = self.expression(scope, class);
+            let key = match self.random.chance(60) {
+                true => self.sort_column(scope),
+                false => {
+                    let class = *self.random.pick(&[Class::Int, Class::Text, Class::Decimal]);
+                    // A literal number would be the number of a column.
+                    seq!["COALESCE(", self.expression(scope, class), ", NULL)"]
+                }
+            };
             parts.push(seq![key, self.random.word(&["", " DESC", " ASC"]), ", "].maybe());
         }
+        let unique = scope.unique().unwrap_or_default();
         let keys: Vec<Node> =
-            scope.unique().into_iter().map(|name| seq![name, self.random.word(&["", " DESC"])]).collect();
+            unique.into_iter().map(|name| seq![name, self.random.word(&["", " DESC"])]).collect();
         seq![" ORDER BY ", Node::Seq(parts), Node::fixed(", ", keys)]
     }
 
     /// ` LIMIT …` in one of its forms.
     pub fn limit(&mut self) -> Node {
-        let count = Node::from(crate::client::Value::Int(*self.random.pick(&[0, 1, 2, 3, 5, 10, 100])));
-        let offset = Node::from(crate::client::Value::Int(*self.random.pick(&[0, 1, 2, 7])));
+        let count = Node::from(Value::Int(*self.random.pick(&[0, 1, 2, 3, 5, 10, 100])));
+        let offset = Node::from(Value::Int(*self.random.pick(&[0, 1, 2, 7])));
         match self.random.below(3) {
             0 => seq![" LIMIT ", count],
             1 => seq![" LIMIT ", count, seq![" OFFSET ", offset].maybe()],
@@ -178,52 +136,160 @@ impl Writer<'_> {
     }
 
     fn distinct(&mut self, from: Node, scope: &Scope) -> Node {
-        let class = *self.random.pick(&[Class::Int, Class::Text, Class::Date]);
-        let item = self.expression(scope, class).tagged(Tag::Fold);
+        let count = self.random.range(1, 3);
+        let items = (0..count)
+            .map(|_| {
+                let class = *self.random.pick(&[Class::Int, Class::Text, Class::Date, Class::Binary]);
+                self.expression(scope, class).tagged(Tag::Fold)
+            })
+            .collect();
         let filter = self.filter(scope);
-        seq!["SELECT DISTINCT ", item, from, filter]
+        seq![
+            self.random.word(&["SELECT DISTINCT ", "SELECT DISTINCTROW "]),
+            Node::list(", ", items),
+            from,
+            filter
+        ]
     }
 
     fn grouped(&mut self, from: Node, scope: &Scope) -> Node {
         let filter = self.filter(scope);
-        let keys: Vec<Node> = (0..self.random.below(3))
-            .map(|_| {
-                let class = *self.random.pick(&[Class::Int, Class::Text, Class::Date]);
-                self.expression(scope, class)
-            })
-            .collect();
+        let keys: Vec<Node> = (0..self.random.below(3)).map(|_| self.group_key(scope)).collect();
         let mut items: Vec<Node> = keys.iter().map(|key| key.clone().tagged(Tag::Fold)).collect();
         for _ in 0..self.random.range(1, 3) {
             items.push(self.aggregate(scope));
         }
-        let select = seq!["SELECT ", Node::list(", ", items), from, filter];
+        let head = "SELECT ";
         if keys.is_empty() {
-            return select;
+            return seq![head, Node::list(", ", items), from, filter];
         }
         let having = match self.random.chance(25) {
-            true => seq![" HAVING ", self.aggregate(scope), " > 1"].maybe(),
+            true => seq![" HAVING ", self.comparable_aggregate(scope), " > 1"].maybe(),
             false => Node::NONE,
         };
-        let rollup = if self.random.chance(10) { Node::from(" WITH ROLLUP").maybe() } else { Node::NONE };
-        seq![select, " GROUP BY ", Node::list(", ", keys), rollup, having]
+        let rollup = self.random.chance(12);
+        let order = if !rollup && self.random.chance(40) {
+            // By all keys, groups have a total order.
+            let order = keys.iter().map(|key| seq![key.clone(), self.random.word(&["", " DESC"])]).collect();
+            let order = seq![" ORDER BY ", Node::fixed(", ", order)].tagged(Tag::Total);
+            seq![order, self.limit().maybe()].maybe()
+        } else {
+            Node::NONE
+        };
+        // All or none: another key would be missing in GROUP BY or make the order partial.
+        let group = Node::fixed(", ", keys);
+        let rollup = if rollup { Node::from(" WITH ROLLUP").maybe() } else { Node::NONE };
+        seq![head, Node::list(", ", items), from, filter, " GROUP BY ", group, rollup, having, order]
     }
 
-    /// An aggregate that does not depend on the order of the rows.
-    pub fn aggregate(&mut self, scope: &Scope) -> Node {
-        let class =
-            *self.random.pick(&[Class::Int, Class::Decimal, Class::Text, Class::Date, Class::DateTime]);
-        let any = self.expression(scope, class);
-        let number = *self.random.pick(&[Class::Int, Class::Decimal, Class::Float]);
-        let number = self.expression(scope, number);
-        match self.random.below(9) {
-            0 | 1 => "COUNT(*)".into(),
-            2 => seq!["COUNT(", any, ")"],
-            3 => seq!["COUNT(DISTINCT ", any, ")"],
-            4 => seq!["SUM(", number, ")"],
-            5 => seq!["AVG(", number, ")"],
-            6 => seq!["MIN(", any, ")"].tagged(Tag::Fold),
-            7 => seq!["MAX(", any, ")"].tagged(Tag::Fold),
-            _ => seq!["SUM(DISTINCT ", number, ")"],
+    /// A column, or an expression without parameters, which would be another one in the list than in GROUP BY.
+    fn group_key(&mut self, scope: &Scope) -> Node {
+        let classes = [Class::Int, Class::Text, Class::Date, Class::Decimal, Class::DateTime];
+        let class = *self.random.pick(&classes);
+        let Some((name, _)) = self.field(scope, |field| field.class == class) else { return "NULL".into() };
+        match (class, self.random.below(4)) {
+            (Class::Int, 0) => seq![name, " % 3"],
+            (Class::Text, 0) => seq!["LEFT(", name, ", 1)"],
+            (Class::Date | Class::DateTime, 0) => seq!["YEAR(", name, ")"],
+            _ => name,
+        }
+    }
+
+    /// Two or three blocks of one shape.
+    fn set_operation(&mut self) -> Node {
+        let count = self.random.range(1, 2);
+        let classes: Vec<Class> = (0..count).map(|_| CLASSES[self.random.below(5)]).collect();
+        let mut all = self.branch(&classes);
+        let mut distinct = false;
+        for _ in 0..self.random.range(1, 2) {
+            let words =
+                [" UNION ALL ", " UNION ALL ", " UNION ", " UNION DISTINCT ", " INTERSECT ", " EXCEPT "];
+            let word = self.random.word(&words);
+            distinct |= word != " UNION ALL ";
+            all = seq![all, seq![word, self.branch(&classes)].maybe()];
+        }
+        // Equal rows are equal down to their bytes, or they are folded: ordered by all columns, the order is total.
+        let order = if self.random.chance(30) && !classes.contains(&Class::Text) {
+            let columns: Vec<String> = (1..=count).map(|at| at.to_string()).collect();
+            let order = Node::from(format!(" ORDER BY {}", columns.join(", "))).tagged(Tag::Total);
+            seq![order, self.limit().maybe()].maybe()
+        } else {
+            Node::NONE
+        };
+        let node = seq![all, order];
+        if distinct { node.tagged(Tag::Fold) } else { node }
+    }
+
+    fn branch(&mut self, classes: &[Class]) -> Node {
+        self.depth += 1;
+        let (from, scope) = self.from();
+        let items = classes.iter().map(|class| self.expression(&scope, *class)).collect();
+        let filter = self.filter(&scope);
+        let block = seq!["SELECT ", Node::fixed(", ", items), from, filter];
+        let node = match self.random.below(5) {
+            0 if scope.unique().is_some() => {
+                let (order, limit) = (self.total_order(&scope), self.limit());
+                seq!["(", block, order, limit, ")"]
+            }
+            1 => seq!["(", block, ")"],
+            _ => block,
+        };
+        self.depth -= 1;
+        node
+    }
+
+    fn with(&mut self) -> Node {
+        let mut parts = Vec::new();
+        let mut recursive = Node::NONE;
+        for _ in 0..self.random.range(1, 2) {
+            let name = self.alias("cte");
+            if self.random.chance(30) {
+                recursive = "RECURSIVE ".into();
+                parts.push(self.recursive(&name));
+                continue;
+            }
+            let block = self.inner_block(&Scope::default());
+            let source = Source { alias: name.clone(), fields: block.fields, unique: block.unique };
+            parts.push(seq![name, " AS (", block.node, ")"]);
+            self.ctes.push(source);
+        }
+        let block = self.block();
+        self.ctes.clear();
+        seq!["WITH ", recursive, Node::list(", ", parts), " ", block]
+    }
+
+    /// Numbers, or a walk along the keys of a table.
+    fn recursive(&mut self, name: &str) -> Node {
+        let field = Field { wild: false, ..Field::computed("n", Class::Int) };
+        let source =
+            Source { alias: name.to_owned(), fields: vec![field], unique: Some(vec!["n".to_owned()]) };
+        let node = if self.random.chance(50) {
+            seq![format!("{name} (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM {name} WHERE n < 6)")]
+        } else {
+            let table = self.table();
+            let key = super::schema::quoted(&table.columns[table.primary[0]].name);
+            let number = table.columns[table.primary[0]].kind.class() == Class::Int;
+            let (table, key) =
+                if number { (table.name.clone(), key) } else { ("acct".to_owned(), "`id`".to_owned()) };
+            seq![format!(
+                "{name} (n) AS (SELECT CAST(1 AS SIGNED) UNION SELECT CAST(x.{key} AS SIGNED) + 1 FROM {name} \
+                 JOIN {table} AS x ON x.{key} = {name}.n WHERE x.{key} < 20)"
+            )]
+        };
+        self.ctes.push(source);
+        node
+    }
+
+    /// What only reads, and is none of the above.
+    pub fn odd_read(&mut self) -> Node {
+        let table = self.table().clone();
+        let mysql = self.schema.server == Server::MySql;
+        match self.random.below(5) {
+            0 if mysql => seq!["TABLE ", table.name],
+            1 => seq!["SHOW COLUMNS FROM ", table.name],
+            2 => seq!["DESCRIBE ", table.name],
+            3 => seq!["DO (SELECT COUNT(*) FROM ", table.name, ")"],
+            _ => seq!["SELECT COUNT(*), 'acct' FROM ", table.name],
         }
     }
 }

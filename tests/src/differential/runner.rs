@@ -189,7 +189,9 @@ impl Runner {
 
     async fn statement(&mut self, run: &mut Run<'_>, statement: &Statement) -> Outcome {
         let protocol = run.case.protocol;
-        let there = ask(&mut self.twin, protocol, statement, TWIN).await?;
+        let there = ask(&mut self.twin, protocol, statement, TWIN).await.map_err(|error| {
+            format!("case {}: {error}: {}", run.case.index, statement.node.render(false).0)
+        })?;
         let asked = self.ways.iter_mut().zip(&run.live).filter(|(_, live)| **live);
         let answers: Vec<_> =
             join_all(asked.map(|((way, session, _), _)| ask(session, protocol, statement, &way.schema)))
@@ -384,7 +386,7 @@ async fn ask(
         } else {
             Answer::text(client, &sql).await?
         };
-        answer.with_warnings(client).await
+        if statement.asked { answer.with_warnings(client).await } else { Ok(answer) }
     };
     match timeout(ANSWER_LIMIT, work).await {
         Ok(answer) => answer,

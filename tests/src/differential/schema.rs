@@ -71,6 +71,11 @@ impl Table {
         self.columns.iter().filter(|column| column.generated.is_none())
     }
 
+    /// Those of them that `*` shows.
+    pub fn visible(&self) -> impl Iterator<Item = &Column> {
+        self.given().filter(|column| !column.invisible)
+    }
+
     /// Their names in quotes, separated by commas.
     #[must_use]
     pub fn given_names(&self) -> String {
@@ -160,7 +165,9 @@ impl Column {
         if self.nullable && random.chance(20) { "NULL".to_owned() } else { random.pick(&self.values).clone() }
     }
 
-    fn has_key(&self) -> bool {
+    /// Whether there is a key on it.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
         self.name.ends_with('k')
     }
 

@@ -1,7 +1,7 @@
 //! What names a part of a statement can use, and the hand that writes it.
 
 use super::{
-    kind::{Class, Collation},
+    kind::{Class, Collation, Kind},
     node::Node,
     random::Random,
     schema::{Column, Schema, Table, quoted},
@@ -14,6 +14,8 @@ pub struct Field {
     pub name: String,
     /// What it gives.
     pub class: Class,
+    /// The column's type, where it is one.
+    pub kind: Option<Kind>,
     /// Of characters.
     pub collation: Option<Collation>,
     /// Sums of it may be out of range.
@@ -29,8 +31,8 @@ pub struct Source {
     pub alias: String,
     /// Its columns.
     pub fields: Vec<Field>,
-    /// Names of those that tell its rows apart.
-    pub unique: Vec<String>,
+    /// Names of those that tell its rows apart; `None` where nothing does.
+    pub unique: Option<Vec<String>>,
 }
 
 /// All that can be named.
@@ -46,6 +48,14 @@ pub struct Writer<'a> {
     pub schema: &'a Schema,
     /// The numbers that decide.
     pub random: Random,
+    /// Tables that were named: a statement with many of them is only slow.
+    pub tables: usize,
+    /// How deep in subqueries the hand is.
+    pub depth: usize,
+    /// Common table expressions that can be named.
+    pub ctes: Vec<Source>,
+    /// Tables that were named without an alias.
+    pub bare_names: Vec<String>,
     aliases: usize,
 }
 
@@ -56,9 +66,24 @@ impl Field {
         Self {
             name: quoted(&column.name),
             class: column.kind.class(),
+            kind: Some(column.kind),
             collation: column.kind.collation(),
             wild: column.kind.is_wild(),
             values: column.values.clone(),
+        }
+    }
+
+    /// A column of a derived table.
+    #[must_use]
+    pub fn computed(name: &str, class: Class) -> Self {
+        Self {
+            name: name.to_owned(),
+            class,
+            kind: None,
+            collation: None,
+            // Nobody knows.
+            wild: true,
+            values: Vec::new(),
         }
     }
 }
@@ -67,11 +92,18 @@ impl Source {
     /// A table by its name or an alias.
     #[must_use]
     pub fn of(table: &Table, alias: &str) -> Self {
+        let keys = table.primary.iter().map(|at| quoted(&table.columns[*at].name)).collect();
         Self {
             alias: alias.to_owned(),
             fields: table.columns.iter().map(Field::of).collect(),
-            unique: table.primary.iter().map(|at| quoted(&table.columns[*at].name)).collect(),
+            unique: Some(keys),
         }
+    }
+
+    /// Whether this is one of the columns that tell the rows apart.
+    #[must_use]
+    pub fn is_key(&self, field: &Field) -> bool {
+        self.unique.as_ref().is_some_and(|keys| keys.contains(&field.name))
     }
 }
 
@@ -82,7 +114,7 @@ impl Scope {
         Self { sources: vec![source] }
     }
 
-    /// Fields with their qualified names that `wanted` takes.
+    /// Fields with their tables that `wanted` takes.
     pub fn fields<'a>(
         &'a self,
         wanted: impl Fn(&Field) -> bool + 'a,
@@ -93,13 +125,20 @@ impl Scope {
             .filter(move |(_, field)| wanted(field))
     }
 
-    /// Qualified names of the columns that tell the rows of the joined tables apart.
+    /// Qualified names of the columns that tell the rows of the joined tables apart, if they can be told apart.
     #[must_use]
-    pub fn unique(&self) -> Vec<String> {
-        self.sources
-            .iter()
-            .flat_map(|source| source.unique.iter().map(|name| format!("{}.{name}", source.alias)))
-            .collect()
+    pub fn unique(&self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for source in &self.sources {
+            all.extend(source.unique.as_ref()?.iter().map(|name| format!("{}.{name}", source.alias)));
+        }
+        Some(all)
+    }
+
+    /// These tables, then those: names of an inner query and of the one around it.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> Self {
+        Self { sources: self.sources.iter().chain(&outer.sources).cloned().collect() }
     }
 }
 
@@ -107,7 +146,14 @@ impl<'a> Writer<'a> {
     /// `random` decides.
     #[must_use]
     pub const fn new(schema: &'a Schema, random: Random) -> Self {
-        Self { schema, random, aliases: 0 }
+        Self { schema, random, tables: 0, depth: 0, ctes: Vec::new(), bare_names: Vec::new(), aliases: 0 }
+    }
+
+    /// Forgets the statement before.
+    pub fn begin(&mut self) {
+        (self.tables, self.depth, self.aliases) = (0, 0, 0);
+        self.ctes.clear();
+        self.bare_names.clear();
     }
 
     /// A name that is not used yet in this statement.
@@ -116,7 +162,7 @@ impl<'a> Writer<'a> {
         format!("{prefix}{}", self.aliases)
     }
 
-    /// A column that `wanted` takes: its qualified name and what it is.
+    /// A column that `wanted` takes: its name and what it is.
     pub fn field(&mut self, scope: &Scope, wanted: impl Fn(&Field) -> bool) -> Option<(Node, Field)> {
         let all: Vec<_> = scope.fields(wanted).collect();
         if all.is_empty() {
@@ -124,7 +170,7 @@ impl<'a> Writer<'a> {
         }
         let (source, field) = *self.random.pick(&all);
         // A bare name is ambiguous as soon as another table has it, too.
-        let bare = scope.fields(|other| other.name == field.name).count() == 1 && self.random.chance(50);
+        let bare = scope.fields(|other| other.name == field.name).count() == 1 && self.random.chance(40);
         let name = if bare { field.name.clone() } else { format!("{}.{}", source.alias, field.name) };
         Some((name.into(), field.clone()))
     }

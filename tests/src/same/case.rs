@@ -119,7 +119,8 @@ pub fn literal(value: &Value) -> String {
         Value::Int(v) => v.to_string(),
         Value::UInt(v) => v.to_string(),
         Value::Double(v) => format!("{v:e}"),
-        Value::Text(v) => format!("'{}'", v.replace('\'', "''")),
+        Value::Text(v) => format!("'{}'", v.replace('\\', "\\\\").replace('\'', "''")),
+        Value::Typed(v) => v.literal.clone(),
     }
 }
 
