@@ -4,15 +4,18 @@
 //! held back for the caller, who may have to commit first. Sequence ids are counted anew, because the
 //! statement that home answers is not always the one that the client sent.
 
+use std::borrow::Cow;
+
+use sql_rewrite::Respelled;
 use topology::ShardedTable;
 use wire::{
     FrameError, Malformed,
     frame::{HEADER, Header},
-    own::Answer,
     packet::{self, Column, ErrInfo, OkInfo, value::kind},
 };
 
 use crate::{
+    diagnostics::Ended,
     execute::{Done, Origin},
     relay::Fault,
     session::{Flow, Session, home_io},
@@ -45,7 +48,7 @@ pub(crate) enum End {
 
 impl End {
     /// An error, or warnings: the client may ask for them.
-    pub(crate) fn has_diagnostics(&self) -> bool {
+    pub(crate) fn has_conditions(&self) -> bool {
         match self {
             Self::Ok(ok) | Self::Rows(ok) => ok.warnings > 0,
             Self::Err(_) => true,
@@ -62,14 +65,14 @@ impl End {
 
 impl Session {
     /// Passes one answer on, all but its end.
-    pub(crate) async fn pass_answer(&mut self, shape: Shape<'_>) -> Flow<End> {
+    pub(crate) async fn pass_answer(&mut self, shape: Shape<'_>, origin: Origin<'_>) -> Flow<End> {
         loop {
             let first = self.home_packet().await?;
             match first.first().copied() {
                 Some(packet::OK) => return Ok(End::Ok(self.parse_ok(&first)?)),
                 Some(packet::ERR) => return Ok(End::Err(parse_err(&first)?)),
                 Some(packet::LOCAL_INFILE) => self.pass_local_infile(&first).await?,
-                _ => return self.pass_rows(&first, shape).await,
+                _ => return self.pass_rows(&first, shape, origin).await,
             }
         }
     }
@@ -89,7 +92,7 @@ impl Session {
         }
     }
 
-    async fn pass_rows(&mut self, count: &[u8], shape: Shape<'_>) -> Flow<End> {
+    async fn pass_rows(&mut self, count: &[u8], shape: Shape<'_>, origin: Origin<'_>) -> Flow<End> {
         let columns = packet::column::parse_count(count).map_err(malformed)?;
         if let Shape::Columns(own) = shape
             && own.len() != columns
@@ -105,13 +108,17 @@ impl Session {
         }
         self.reply(count);
         for (i, definition) in definitions.iter().enumerate() {
-            match shape {
-                Shape::AsIs => self.reply(definition),
-                Shape::Rename(table) => {
-                    let renamed = self.rename(definition, table)?;
-                    self.reply(&renamed);
+            let shaped = match shape {
+                Shape::AsIs => Cow::Borrowed(definition),
+                Shape::Rename(table) => Cow::Owned(self.rename(definition, table)?),
+                Shape::Columns(own) => Cow::Borrowed(&own[i]),
+            };
+            match origin.respelled {
+                None => self.reply(&shaped),
+                Some(respelled) => {
+                    let named = self.named(&shaped, respelled)?;
+                    self.reply(&named);
                 }
-                Shape::Columns(own) => self.reply(&own[i]),
             }
         }
         if !self.relay.caps.deprecate_eof() {
@@ -241,6 +248,12 @@ impl Session {
         Ok(column.renamed(legacy.schema.as_bytes(), alias, legacy.table.as_bytes()))
     }
 
+    /// A column definition with the names that the client's own text gives.
+    fn named(&self, definition: &[u8], respelled: &Respelled) -> Flow<Vec<u8>> {
+        let column = Column::parse(definition.to_vec(), self.relay.caps).map_err(malformed)?;
+        Ok(column.with_names(&respelled.name(column.name()), &respelled.name(column.org_name())))
+    }
+
     /// In the binary protocol a value's bytes depend on its type: if the shards' union has another
     /// one than the unsharded table, the client would misread the row.
     fn encoding_differs(&self, own: &[Vec<u8>], actual: &[Vec<u8>]) -> Flow<Option<ErrInfo>> {
@@ -268,7 +281,7 @@ impl Session {
     /// Passes the client's own statement's answers on, to the last result.
     pub(crate) async fn pass_own_answer(&mut self, origin: Origin<'_>) -> Flow<Done> {
         loop {
-            let end = self.pass_answer(Shape::AsIs).await?;
+            let end = self.pass_answer(Shape::AsIs, origin).await?;
             let failed = matches!(end, End::Err(_));
             let more = end.more_results();
             self.reply_end(end, None, origin.more || more);
@@ -281,8 +294,13 @@ impl Session {
         }
     }
 
-    /// Sends the end of an answer, with the status that `committed` left if Shunt committed.
+    /// Sends the end of an answer, with the status that `committed` left if Shunt committed; if not, the
+    /// client's own statement was home's last.
     pub(crate) fn reply_end(&mut self, end: End, committed: Option<&OkInfo>, more: bool) {
+        if committed.is_none() {
+            let ended = Ended { rows: matches!(end, End::Rows(_)), conditions: end.has_conditions() };
+            self.diagnostics.ran_at_home(ended, self.server.mariadb);
+        }
         match end {
             End::Ok(ok) => self.reply_ok(ok, committed, more),
             End::Rows(end) => {
@@ -315,23 +333,6 @@ impl Session {
             ok.status.0 |= wire::StatusFlags::MORE_RESULTS_EXISTS;
         }
         ok
-    }
-
-    /// Keeps the warnings of the client's statement: what Shunt sends after it overwrites them.
-    pub(crate) fn keep_warnings(&mut self, shown: Answer) {
-        self.kept_warnings = match shown {
-            Answer::Rows(rows) if !rows.rows.is_empty() => Some(rows),
-            _ => None,
-        };
-    }
-
-    /// Asks for the warnings of the client's statement, before Shunt's own COMMIT or ROLLBACK overwrites them.
-    pub(crate) async fn fetch_warnings(&mut self) -> Flow<()> {
-        self.send("SHOW WARNINGS");
-        self.flush().await?;
-        let shown = self.answer().await?;
-        self.keep_warnings(shown);
-        Ok(())
     }
 }
 

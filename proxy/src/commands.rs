@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sql_rewrite::{Head, Statement, Value, may_change_session};
+use sql_rewrite::{Head, MayAsk, Question, Statement, Value, may_change_session};
 use wire::{
     Command, Packet, own,
     packet::{ErrInfo, Execute, OkInfo, prepare, query},
@@ -22,11 +22,7 @@ impl Session {
         let range =
             query::query_text(payload, self.relay.caps).map_err(|error| Fault::Client(error.into()))?;
         let sql = &payload[range];
-        if self.answer_from_kept_warnings(sql) {
-            return Ok(());
-        }
-        self.kept_warnings = None;
-        if !self.plane.planner.mentions(sql) {
+        if !self.plane.planner.mentions(sql) && !self.diagnostics.may_be_asked(sql) {
             return self.query_without_tables(command, sql).await;
         }
         let mut done = 0;
@@ -56,6 +52,7 @@ impl Session {
                 params: None,
                 more: i < last,
                 facts: &facts,
+                respelled: None,
             };
             if !self.one_of_query(statement, origin).await? {
                 return Ok(None);
@@ -79,7 +76,14 @@ impl Session {
     async fn watched_or_planned(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
         match statement.head() {
             Head::Prepare { .. } | Head::Execute { .. } => self.watched(statement, origin).await,
-            _ => self.statement(statement, origin).await,
+            _ => self.asking_or_planned(statement, origin).await,
+        }
+    }
+
+    async fn asking_or_planned(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
+        match statement.question() {
+            Question::Nothing => self.statement(statement, origin).await,
+            _ => self.asking(statement, origin).await,
         }
     }
 
@@ -87,7 +91,7 @@ impl Session {
     /// may change of the session is found by its first words.
     async fn query_without_tables(&mut self, command: &Packet, sql: &[u8]) -> Flow<()> {
         if !may_change_session(sql) {
-            self.relay_command(command).await?;
+            self.relay_command(command, selects(sql)).await?;
             if !self.in_clients_transaction() {
                 self.one_shots.clear();
             }
@@ -104,6 +108,7 @@ impl Session {
                 params: None,
                 more: false,
                 facts: &facts,
+                respelled: None,
             };
             let done = self.watched(statement, origin).await?;
             self.note_head(statement, &done);
@@ -114,7 +119,7 @@ impl Session {
             self.reply(&ErrInfo::new(1235, b"42000", text).payload());
             return Ok(());
         }
-        let done = if self.relay_command(command).await? { Done::Answered } else { Done::Failed };
+        let done = if self.relay_command(command, false).await? { Done::Answered } else { Done::Failed };
         for statement in &statements {
             self.note_head(statement, &done);
         }
@@ -125,7 +130,11 @@ impl Session {
     async fn watched(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
         match statement.head() {
             Head::Execute { name } => {
-                if let Some(text) = self.text_prepared.get(&name.to_ascii_lowercase()).cloned() {
+                let text = self.text_prepared.get(&name.to_ascii_lowercase());
+                let acted_upon = |text: &&Vec<u8>| {
+                    self.plane.planner.mentions(text) || self.diagnostics.may_be_asked(text)
+                };
+                if let Some(text) = text.filter(acted_upon).cloned() {
                     return self.execute_text(&text, origin).await;
                 }
             }
@@ -156,7 +165,7 @@ impl Session {
         };
         let unknown = vec![Value::LongData; text.iter().filter(|byte| **byte == b'?').count()];
         let inner = Origin { params: Some(&unknown), facts: &facts, ..origin };
-        self.statement(statement, inner).await
+        self.asking_or_planned(statement, inner).await
     }
 
     /// Remembers what a statement did to the session.
@@ -177,7 +186,7 @@ impl Session {
             Head::Xa => self.in_xa = begins_xa(statement.text()),
             Head::UnlockTables => self.locks = None,
             Head::Prepare { name, text: Some(text) } => {
-                if self.plane.planner.mentions(text) {
+                if self.plane.planner.mentions(text) || MayAsk::of(text).any() {
                     self.text_prepared.insert(name.to_ascii_lowercase(), text.clone());
                 } else {
                     self.text_prepared.remove(&name.to_ascii_lowercase());
@@ -202,34 +211,13 @@ impl Session {
         }
     }
 
-    /// SHOW WARNINGS right after a statement that Shunt's own statements followed.
-    fn answer_from_kept_warnings(&mut self, sql: &[u8]) -> bool {
-        let text = sql.trim_ascii().strip_suffix(b";").unwrap_or(sql.trim_ascii()).trim_ascii();
-        let words: Vec<_> = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-        let asked = matches!(words[..], [a, b] if a.eq_ignore_ascii_case(b"SHOW") && b.eq_ignore_ascii_case(b"WARNINGS"));
-        let Some(rows) = self.kept_warnings.as_ref().filter(|_| asked).cloned() else { return false };
-        self.reply(&[u8::try_from(rows.columns.len()).unwrap_or(0)]);
-        for column in &rows.columns {
-            self.reply(column.payload());
-        }
-        let end = OkInfo { status: self.relay.status, ..OkInfo::default() };
-        if !self.relay.caps.deprecate_eof() {
-            self.reply(&end.eof_payload());
-        }
-        for row in &rows.rows {
-            self.reply(row);
-        }
-        self.reply(&end.end_of_rows(self.relay.caps));
-        true
-    }
-
     /// COM_STMT_PREPARE: home prepares the client's own text, whatever it names.
     pub(crate) async fn prepare(&mut self, command: &Packet) -> Flow<()> {
         let payload = command.payload();
         let range = query::prepare_text(payload).map_err(|error| Fault::Client(error.into()))?;
         let sql = &payload[range];
-        self.kept_warnings = None;
         let mentions = self.plane.planner.mentions(sql) || may_hide_execute(sql);
+        let only_asks = !mentions && MayAsk::of(sql).any();
         if mentions && let Err(error) = self.learn_facts().await? {
             self.reply(&error.payload());
             return Ok(());
@@ -240,19 +228,22 @@ impl Session {
             Ok(answer) => answer,
             Err(error) => {
                 self.facts = None;
+                self.diagnostics.prepared(true, false, self.server.mariadb);
                 self.reply(&error.payload());
                 return Ok(());
             }
         };
+        self.diagnostics.prepared(false, answer.ok.warnings > 0, self.server.mariadb);
         self.reply_prepared(&answer);
-        if mentions {
+        if mentions || only_asks {
             let facts = Arc::new(self.learnt_facts());
             let mut statements = self.plane.planner.read(sql, &facts);
             if statements.len() == 1
                 && let Some(statement) = statements.pop()
             {
                 let columns = answer.columns.iter().map(|column| column.payload().to_vec()).collect();
-                let prepared = Prepared::new(statement, facts, answer.ok.params, columns);
+                let mut prepared = Prepared::new(statement, facts, answer.ok.params, columns);
+                prepared.only_asks = only_asks;
                 self.prepared.insert(answer.ok.statement_id, prepared);
             }
         }
@@ -276,9 +267,12 @@ impl Session {
     pub(crate) async fn execute_prepared(&mut self, command: &Packet) -> Flow<()> {
         let payload = command.payload();
         let id = prepare::statement_id(payload).map_err(|error| Fault::Client(error.into()))?;
-        self.kept_warnings = None;
-        let Some(known) = self.prepared.get_mut(&id) else {
-            self.relay_command(command).await?;
+        let diagnostics = &self.diagnostics;
+        let acted_upon =
+            |known: &&mut Prepared| !known.only_asks || diagnostics.may_be_asked(known.statement.text());
+        let known = self.prepared.get_mut(&id).filter(acted_upon);
+        let Some(known) = known else {
+            self.relay_command(command, true).await?;
             if !self.in_clients_transaction() {
                 self.one_shots.clear();
             }
@@ -297,8 +291,14 @@ impl Session {
             self.reply(&error.payload());
             return Ok(());
         }
-        let origin =
-            Origin { payload, prepared: Some(id), params: Some(&values), more: false, facts: &facts };
+        let origin = Origin {
+            payload,
+            prepared: Some(id),
+            params: Some(&values),
+            more: false,
+            facts: &facts,
+            respelled: None,
+        };
         let done = self.watched_or_planned(&statement, origin).await?;
         self.note_head(&statement, &done);
         if let Some(known) = self.prepared.get_mut(&id) {
@@ -354,6 +354,13 @@ fn may_lock_tables(statement: &Statement) -> bool {
             | Head::SetStatement(_)
             | Head::Other
     )
+}
+
+/// Whether the rows of this text's answer, if there are any, are those of a SELECT for sure.
+fn selects(sql: &[u8]) -> bool {
+    let word = sql.trim_ascii_start();
+    word.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"SELECT"))
+        || word.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"WITH"))
 }
 
 /// `XA START` or `XA BEGIN`; every other XA statement ends or follows the branch.

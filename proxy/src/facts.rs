@@ -5,33 +5,44 @@
 
 use sql_rewrite::{Charset, Facts, Server, SqlMode};
 
+use crate::diagnostics::LastStatement;
+
 /// What Shunt knows of a session until something may have changed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFacts {
     /// What the planner needs.
     pub facts: Facts,
+    /// `@@max_error_count`: so many conditions of a statement are listed at most.
+    pub max_error_count: usize,
     /// `SERIALIZABLE`: plain reads in a transaction take locks, so they are gated.
     pub serializable: bool,
 }
 
 /// The statement whose one cell [`SessionFacts::parse`] reads. CAST AS BINARY keeps
-/// `character_set_results` out of it; the only names in it are system variables.
+/// `character_set_results` out of it; the only names in it are system variables. It overwrites what home
+/// knows of the statement before it, and so asks for that, too.
 #[must_use]
 pub fn query(server: Server) -> String {
     let isolation = if server.mariadb { "@@tx_isolation" } else { "@@transaction_isolation" };
     format!(
         "SELECT CAST(CONCAT_WS('|',IFNULL(HEX(CONVERT(DATABASE() USING utf8mb4)),'-'),@@sql_mode,\
-         @@character_set_client,@@lower_case_table_names,@@auto_increment_increment,{isolation}) AS BINARY)"
+         @@character_set_client,@@lower_case_table_names,@@auto_increment_increment,{isolation},\
+         @@max_error_count,ROW_COUNT(),FOUND_ROWS(),@@warning_count,@@error_count) AS BINARY)"
     )
 }
 
 impl SessionFacts {
     /// Reads the cell; `None` if it is not of that form.
     #[must_use]
-    pub fn parse(cell: &[u8], server: Server, multi_statements: bool) -> Option<Self> {
+    pub fn parse(cell: &[u8], server: Server, multi_statements: bool) -> Option<(Self, LastStatement)> {
         let text = std::str::from_utf8(cell).ok()?;
         let parts: Vec<&str> = text.split('|').collect();
-        let [database, sql_mode, charset, lower_case, increment, isolation] = parts[..] else { return None };
+        let (facts, last) = parts.split_at_checked(7)?;
+        let [database, sql_mode, charset, lower_case, increment, isolation, max_error_count] = facts[..]
+        else {
+            return None;
+        };
+        let [row_count, found_rows, warnings, errors] = last[..] else { return None };
         let facts = Facts {
             database: match database {
                 "-" => None,
@@ -44,7 +55,14 @@ impl SessionFacts {
             multi_statements,
             auto_increment_increment: increment.parse().ok()?,
         };
-        Some(Self { facts, serializable: isolation == "SERIALIZABLE" })
+        let last = LastStatement {
+            row_count: row_count.parse().ok()?,
+            found_rows: found_rows.parse().ok()?,
+            warnings: warnings.parse().ok()?,
+            errors: errors.parse().ok()?,
+        };
+        let serializable = isolation == "SERIALIZABLE";
+        Some((Self { facts, max_error_count: max_error_count.parse().ok()?, serializable }, last))
     }
 }
 
@@ -115,14 +133,17 @@ mod tests {
     #[test]
     fn a_row_of_facts_is_read_whole_or_not_at_all() {
         let server = server_of("9.7.0");
-        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|1|SERIALIZABLE";
-        let read = SessionFacts::parse(cell, server, true).unwrap();
+        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|1|SERIALIZABLE|64|-1|5|2|1";
+        let (read, last) = SessionFacts::parse(cell, server, true).unwrap();
+        assert_eq!(last, LastStatement { row_count: -1, found_rows: 5, warnings: 2, errors: 1 });
+        assert_eq!(read.max_error_count, 64);
         assert_eq!(read.facts.database.as_deref(), Some("app"));
         assert!(read.facts.sql_mode.ansi_quotes && read.facts.sql_mode.no_backslash_escapes);
         assert!(!read.facts.sql_mode.oracle && read.serializable);
         assert_eq!(read.facts.charset, Charset::Gbk);
-        assert_eq!(SessionFacts::parse(b"-||utf8mb4|0|1|X", server, false).unwrap().facts.database, None);
-        for bad in [&b""[..], b"a|b", b"zz||utf8mb4|0|1|X", b"-||utf8mb4|0|x|X"] {
+        let (read, _) = SessionFacts::parse(b"-||utf8mb4|0|1|X|0|0|0|0|0", server, false).unwrap();
+        assert_eq!(read.facts.database, None);
+        for bad in [&b""[..], b"a|b", b"zz||utf8mb4|0|1|X|0|0|0|0|0", b"-||utf8mb4|0|x|X|0|0|0|0|0"] {
             assert_eq!(SessionFacts::parse(bad, server, false), None);
         }
     }

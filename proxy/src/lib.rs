@@ -1,9 +1,11 @@
 //! The data plane and the `shunt` binary: listener, login, session, execution, command line.
 
 mod answer;
+mod asking;
 pub mod cli;
 mod commands;
 pub mod config;
+mod diagnostics;
 mod execute;
 pub mod facts;
 pub mod listener;

@@ -190,8 +190,14 @@ impl Plane {
 
     /// An error of a statement on shards, with the legacy table's name in it as the client knows it.
     #[must_use]
-    pub fn with_legacy_names(&self, mut error: ErrInfo) -> ErrInfo {
-        let mut text = String::from_utf8_lossy(&error.message).into_owned();
+    pub fn with_legacy_names(&self, error: ErrInfo) -> ErrInfo {
+        ErrInfo { message: self.legacy_names(error.message), ..error }
+    }
+
+    /// The same, of a message.
+    #[must_use]
+    pub fn legacy_names(&self, message: Vec<u8>) -> Vec<u8> {
+        let mut text = String::from_utf8_lossy(&message).into_owned();
         let before = text.clone();
         for per_table in self.tables.values() {
             let legacy = per_table.table.legacy();
@@ -207,10 +213,7 @@ impl Plane {
                 }
             }
         }
-        if text != before {
-            error.message = text.into_bytes();
-        }
-        error
+        if text == before { message } else { text.into_bytes() }
     }
 }
 

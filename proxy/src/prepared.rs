@@ -22,7 +22,7 @@ use crate::{
 const VARIANTS_MAX: usize = 16;
 
 /// Flag of COM_STMT_EXECUTE: the number of parameters is in the packet.
-const PARAMETER_COUNT_AVAILABLE: u8 = 8;
+pub(crate) const PARAMETER_COUNT_AVAILABLE: u8 = 8;
 
 /// One prepared statement of the client.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Prepared {
     pub types: Vec<ParamType>,
     /// Parameters that were sent ahead.
     pub long: Vec<u16>,
+    /// It names no configured table: all there is to it is what it asks about the statement before it.
+    pub only_asks: bool,
     variants: Vec<Variant>,
 }
 
@@ -62,6 +64,7 @@ impl Prepared {
             columns,
             types: Vec::new(),
             long: Vec::new(),
+            only_asks: false,
             variants: Vec::new(),
         }
     }
@@ -86,12 +89,7 @@ impl Session {
         };
         let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
         if !prepared.long.is_empty() {
-            return Ok(Err(ErrInfo::new(
-                1235,
-                b"42000",
-                "Shunt: parameters sent with COM_STMT_SEND_LONG_DATA cannot be used for a read from shards; bind them \
-                 in COM_STMT_EXECUTE",
-            )));
+            return Ok(Err(sent_ahead()));
         }
         let columns = prepared.columns.clone();
         let attributes = self.relay.caps.query_attributes();
@@ -102,6 +100,29 @@ impl Session {
         self.send_payload(&bytes.map_err(|error| Fault::Client(error.into()))?);
         self.flush().await?;
         Ok(Ok(Some(columns)))
+    }
+
+    /// Prepares another text in the place of statement `id`: its id and the COM_STMT_EXECUTE that runs it with
+    /// the parameters of `payload`.
+    pub(crate) async fn substitute(
+        &mut self,
+        id: u32,
+        sql: &[u8],
+        payload: &[u8],
+    ) -> Flow<Result<(u32, Vec<u8>), ErrInfo>> {
+        own::queue_prepare(&mut self.relay.home, sql);
+        self.flush().await?;
+        let new = match self.prepared_answer().await? {
+            Ok(answer) => answer.ok.statement_id,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
+        if !prepared.long.is_empty() {
+            own::queue_close(&mut self.relay.home, new);
+            return Ok(Err(sent_ahead()));
+        }
+        let bytes = execute_payload(payload, new, prepared, false, self.relay.caps.query_attributes());
+        Ok(Ok((new, bytes.map_err(|error| Fault::Client(error.into()))?)))
     }
 
     /// The id of the variant with this text; prepares it if need be.
@@ -132,6 +153,12 @@ impl Session {
             }
         }
     }
+}
+
+fn sent_ahead() -> ErrInfo {
+    let text = "Shunt: parameters sent with COM_STMT_SEND_LONG_DATA cannot be used where another statement runs in the \
+                place of this one; bind them in COM_STMT_EXECUTE";
+    ErrInfo::new(1235, b"42000", text)
 }
 
 /// COM_STMT_EXECUTE of a statement without parameters, once, without a cursor.

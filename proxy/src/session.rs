@@ -13,11 +13,12 @@ use wire::{
     Command, FrameError, Malformed, Packet,
     capabilities::bits,
     leg::Head,
-    own::{self, Answer, Rows},
+    own::{self, Answer},
     packet::ErrInfo,
 };
 
 use crate::{
+    diagnostics::{Diagnostics, Ended},
     facts::{self, SessionFacts},
     listener::LoggedIn,
     login::Login,
@@ -58,8 +59,8 @@ pub(crate) struct Session {
     pub locks: Option<Vec<TableLock>>,
     /// Between XA START and XA END.
     pub in_xa: bool,
-    /// Warnings of the client's last statement, where Shunt's own statements followed it.
-    pub kept_warnings: Option<Rows>,
+    /// What the client may still ask about its last statement.
+    pub diagnostics: Diagnostics,
     /// The running command's rows are binary.
     pub binary_rows: bool,
     /// The running statement was already given ids of a new block.
@@ -103,7 +104,7 @@ impl Session {
             one_shots: Vec::new(),
             locks: None,
             in_xa: false,
-            kept_warnings: None,
+            diagnostics: Diagnostics::default(),
             binary_rows: false,
             tried_new_block: false,
             replying: false,
@@ -143,7 +144,11 @@ impl Session {
             Command::STMT_SEND_LONG_DATA | Command::STMT_CLOSE | Command::STMT_RESET => {
                 let command = self.take_command(head).await?;
                 self.note_prepared(&command)?;
-                self.relay.packet(&command).await.map(drop)
+                self.relay.packet(&command).await?;
+                if head.command == Command::STMT_RESET {
+                    self.diagnostics.acknowledged();
+                }
+                Ok(())
             }
             Command::SET_OPTION => {
                 let command = self.take_command(head).await?;
@@ -165,6 +170,15 @@ impl Session {
     /// A command without SQL.
     async fn relay_other(&mut self, head: Head) -> Flow<()> {
         let summary = self.relay.command(head).await?;
+        let failed = summary.error.is_some();
+        match head.command {
+            Command::STATISTICS => {}
+            Command::PING | Command::INIT_DB if !failed => self.diagnostics.acknowledged(),
+            _ => {
+                let ended = Ended { rows: false, conditions: failed };
+                self.diagnostics.ran_at_home(ended, self.server.mariadb);
+            }
+        }
         let forgets = matches!(head.command, Command::CHANGE_USER | Command::RESET_CONNECTION);
         if forgets && summary.error.is_none() {
             self.forget();
@@ -178,6 +192,7 @@ impl Session {
     /// COM_SET_OPTION: the client opens or closes the door for several statements in one text.
     async fn set_option(&mut self, command: &Packet) -> Flow<()> {
         let summary = self.relay.packet(command).await?;
+        self.diagnostics.acknowledged();
         if summary.error.is_none() {
             let on = command.payload().get(1) == Some(&0);
             self.relay.caps.flags &= !bits::MULTI_STATEMENTS;
@@ -187,9 +202,13 @@ impl Session {
         Ok(())
     }
 
-    /// The client's own command and its answer, byte for byte; says whether it went well.
-    pub(crate) async fn relay_command(&mut self, command: &Packet) -> Flow<bool> {
+    /// The client's own command and its answer, byte for byte; says whether it went well. `selects`: rows in
+    /// it are those of a SELECT.
+    pub(crate) async fn relay_command(&mut self, command: &Packet, selects: bool) -> Flow<bool> {
         let summary = self.relay.packet(command).await?;
+        let conditions = summary.error.is_some() || summary.warned;
+        let ended = Ended { rows: selects && summary.result_sets > 0, conditions };
+        self.diagnostics.ran_at_home(ended, self.server.mariadb);
         if summary.error.is_some() {
             // An error carries no status flags: what became of a transaction is not known.
             self.facts = None;
@@ -224,7 +243,7 @@ impl Session {
         self.one_shots.clear();
         self.locks = None;
         self.in_xa = false;
-        self.kept_warnings = None;
+        self.diagnostics = Diagnostics::default();
     }
 
     /// The facts that the running statement is read under; [`Self::learn_facts`] came before.
@@ -269,10 +288,10 @@ impl Session {
             _ => None,
         };
         self.relay.status = rows.end.status;
-        self.facts = known;
-        if self.facts.is_none() {
-            return Err(self.out_of_step());
-        }
+        let Some((facts, last)) = known else { return Err(self.out_of_step()) };
+        self.diagnostics.max_error_count = facts.max_error_count;
+        self.diagnostics.learnt(last, self.server.mariadb);
+        self.facts = Some(facts);
         Ok(Ok(()))
     }
 

@@ -121,6 +121,9 @@ fn explain_program(out: &mut String, program: &Program) {
     for effect in &effects {
         text(out, word, effect);
     }
+    if let Some(last) = &program.last {
+        text(out, "last", last);
+    }
     if let Some(id) = program.insert_id {
         let _ = writeln!(out, "  insert id: {id}");
     }

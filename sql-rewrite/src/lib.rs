@@ -16,6 +16,7 @@ mod occurrences;
 mod parse;
 mod plan;
 mod planner;
+mod questions;
 mod resolve;
 mod splice;
 mod split;
@@ -32,9 +33,10 @@ pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    AfterInsert, ColumnSource, Effects, Key, Learnt, LockTables, Needs, Plan, Program, Refusal, Run,
-    ServerError, ShardRead, TableLock, TableView, Write,
+    AfterInsert, ColumnSource, Duplicates, Effects, Key, Learnt, LockTables, Merge, Needs, Plan, Program,
+    Refusal, Run, ServerError, ShardRead, TableLock, TableView, Write,
 };
 pub use planner::{Planner, Statement};
+pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};
 pub use split::{Piece, split};
 pub use value::Value;

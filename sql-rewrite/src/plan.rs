@@ -174,6 +174,53 @@ pub struct Program {
     /// The last insert id that the client's OK packet shows if any row was affected; `None`: the
     /// first statement's own.
     pub insert_id: Option<u64>,
+    /// Runs behind it all if any row was affected, and is not seen: sets LAST_INSERT_ID() where the
+    /// statements could not.
+    pub last: Option<Vec<u8>>,
+    /// How the answers of [`Self::statements`] become one.
+    pub merge: Merge,
+}
+
+/// How the answers of several statements become the one of the client's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merge {
+    /// There is one statement, and its answer is the client's.
+    Alone,
+    /// Each is a part of an UPDATE or DELETE.
+    Changes {
+        /// Which of the client's rows each statement has, from 1, in its own order.
+        rows: Vec<Vec<u64>>,
+    },
+    /// Each is a part of an INSERT or REPLACE.
+    Inserts {
+        /// Which of the client's rows each statement has, from 1, in its own order.
+        rows: Vec<Vec<u64>>,
+        /// What happens to a row whose key is there already.
+        duplicates: Duplicates,
+    },
+}
+
+/// What an INSERT does to a row whose key is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplicates {
+    /// It fails.
+    Fail,
+    /// IGNORE: the row is left out.
+    LeftOut,
+    /// REPLACE: the old row is replaced, and counts as well.
+    Replaced,
+    /// ON DUPLICATE KEY UPDATE: the old row is changed, and counts as well.
+    Changed {
+        /// The OK of a new row shows its id, that of an old one does not unless it changed.
+        id_tells: bool,
+    },
+}
+
+impl Program {
+    /// One statement, whose answer is the client's.
+    pub(crate) fn alone(run: Run, effects: Effects) -> Self {
+        Self { statements: vec![run], effects, insert_id: None, last: None, merge: Merge::Alone }
+    }
 }
 
 /// One visible statement.

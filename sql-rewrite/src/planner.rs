@@ -14,6 +14,7 @@ use crate::{
         self, Context,
         refusal::{self as reasons, Reason},
     },
+    questions::{Question, question, question_of_unknown},
     resolve::{Named, resolve},
     split::{Piece, split},
     syntax::{LockItem, Parsed, Shape, Source, match_parentheses, read},
@@ -41,6 +42,7 @@ pub struct Statement {
     tables: Vec<TableId>,
     /// It may write what Shunt keeps in schema `shunt`.
     control: bool,
+    question: Question,
 }
 
 impl Statement {
@@ -65,6 +67,12 @@ impl Statement {
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// What it asks about the statement before it.
+    #[must_use]
+    pub fn question(&self) -> &Question {
+        &self.question
     }
 
     /// The configured tables that it may touch.
@@ -123,11 +131,11 @@ impl Planner {
                     self.statement(sql, &piece, own.to_vec(), facts)
                 })
                 .collect(),
-            Err(error) => vec![self.unknown(sql, error.to_string())],
+            Err(error) => vec![self.unknown(sql, Head::Other, error.to_string())],
         }
     }
 
-    fn unknown(&self, sql: &[u8], reason: String) -> Statement {
+    fn unknown(&self, sql: &[u8], head: Head, reason: String) -> Statement {
         let parsed = Parsed {
             shape: Shape::Unknown(reason),
             tables: Vec::new(),
@@ -137,7 +145,8 @@ impl Planner {
         Statement {
             text: sql.to_vec(),
             range: 0..sql.len(),
-            head: Head::Other,
+            question: question_of_unknown(sql, &head),
+            head,
             tokens: Vec::new(),
             partner: Vec::new(),
             placeholders: Vec::new(),
@@ -165,9 +174,8 @@ impl Planner {
         let head = head(sql, &tokens, facts);
         let text = sql.get(range.clone()).unwrap_or_default().to_vec();
         if piece.compound {
-            let unknown =
-                self.unknown(&text, "several statements in one, or the body of a routine".to_owned());
-            return Statement { range, head, ..unknown };
+            let what = "several statements in one, or the body of a routine";
+            return Statement { range, ..self.unknown(&text, head, what.to_owned()) };
         }
         for token in &mut tokens {
             token.start -= range.start;
@@ -183,11 +191,8 @@ impl Planner {
             }
         }
         let Some(partner) = match_parentheses(&text, &kept) else {
-            return Statement {
-                range,
-                head,
-                ..self.unknown(&text, "parentheses that do not match".to_owned())
-            };
+            let what = "parentheses that do not match".to_owned();
+            return Statement { range, ..self.unknown(&text, head, what) };
         };
         let source = Source::new(&text, &kept, &partner);
         let placeholders = (0..kept.len()).filter(|i| source.kind(*i) == Some(TokenKind::Param)).collect();
@@ -199,6 +204,7 @@ impl Planner {
         let control = seen.iter().any(|at| is_control(&text, &kept, at));
         let tables = self.touched(&parsed, &verdict, &named, &seen);
         Statement {
+            question: question(&text, &kept, &head),
             text,
             range,
             head,

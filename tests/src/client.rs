@@ -16,7 +16,12 @@ use crate::{Failure, Outcome};
 /// LONG_PASSWORD, LONG_FLAG, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, MULTI_RESULTS,
 /// PS_MULTI_RESULTS, PLUGIN_AUTH.
 const CAPABILITIES: u32 = 1 | 4 | 8 | 0x200 | 0x2000 | 0x8000 | 0x2_0000 | 0x4_0000 | 0x8_0000;
-const DEPRECATE_EOF: u32 = 0x100_0000;
+/// `CLIENT_FOUND_ROWS`: rows that an UPDATE found count as affected.
+pub const FOUND_ROWS: u32 = 2;
+/// `CLIENT_MULTI_STATEMENTS`.
+pub const MULTI_STATEMENTS: u32 = 0x1_0000;
+/// `CLIENT_DEPRECATE_EOF`.
+pub const DEPRECATE_EOF: u32 = 0x100_0000;
 const SESSION_TRACK: u32 = 0x80_0000;
 const UTF8MB4_GENERAL_CI: u8 = 45;
 /// `SERVER_STATUS_IN_TRANS`.
@@ -135,7 +140,7 @@ impl Client {
     /// # Errors
     /// What the server or the network says.
     pub async fn connect(opts: &Opts, deprecate_eof: bool) -> Outcome<Self> {
-        Self::with(opts, CAPABILITIES | if deprecate_eof { DEPRECATE_EOF } else { 0 }).await
+        Self::connect_with(opts, if deprecate_eof { DEPRECATE_EOF } else { 0 }).await
     }
 
     /// Logs in as one that is told of changes of session state. Its OK packets are for [`Client::read`].
@@ -143,21 +148,25 @@ impl Client {
     /// # Errors
     /// What the server or the network says.
     pub async fn tracking(opts: &Opts) -> Outcome<Self> {
-        Self::with(opts, CAPABILITIES | DEPRECATE_EOF | SESSION_TRACK).await
+        Self::connect_with(opts, DEPRECATE_EOF | SESSION_TRACK).await
     }
 
-    async fn with(opts: &Opts, wanted: u32) -> Outcome<Self> {
-        if let Some(client) = Self::log_in(opts, wanted).await? {
+    /// Logs in and asks for these capabilities, besides those that every client has.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_with(opts: &Opts, capabilities: u32) -> Outcome<Self> {
+        if let Some(client) = Self::log_in(opts, capabilities).await? {
             return Ok(client);
         }
         // caching_sha2_password wants the password itself once; then a scramble is enough for everybody.
         Conn::new(opts.clone()).await?.disconnect().await?;
-        Self::log_in(opts, wanted)
+        Self::log_in(opts, capabilities)
             .await?
             .ok_or_else(|| Failure::from("the server asks for the password again and again"))
     }
 
-    async fn log_in(opts: &Opts, wanted: u32) -> Outcome<Option<Self>> {
+    async fn log_in(opts: &Opts, capabilities: u32) -> Outcome<Option<Self>> {
         let stream = TcpStream::connect((opts.ip_or_hostname(), opts.tcp_port())).await?;
         stream.set_nodelay(true)?;
         let mut client = Self { stream: BufReader::new(stream), sequence: 0, capabilities: 0 };
@@ -166,7 +175,7 @@ impl Client {
             return Err(refused(&mut Bytes(&greeting[1..]))?.into());
         }
         let (offered, plugin, nonce) = read_greeting(&greeting)?;
-        client.capabilities = wanted & offered;
+        client.capabilities = (CAPABILITIES | capabilities) & offered;
         let password = opts.pass().unwrap_or_default().as_bytes();
         let mut answer = Vec::new();
         answer.extend_from_slice(&client.capabilities.to_le_bytes());

@@ -287,7 +287,10 @@ impl Same {
 
     /// Sets every table to the rows that cases begin with, in one transaction: a verify that looks meanwhile sees
     /// both sides equal.
-    async fn reset(&mut self) -> Outcome {
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn reset(&mut self) -> Outcome {
         let (real, twin) = (self.names.real.clone(), self.names.twin.clone());
         let mut statements = vec!["SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'".to_owned(), "BEGIN".to_owned()];
         let mut fill = |table: &str, seed: &str, rows: &str| {
@@ -312,7 +315,10 @@ impl Same {
     }
 
     /// Lets the next generated id be the same on both: what a row inserted now gets, and the one after it.
-    async fn align_ids(&mut self) -> Outcome {
+    ///
+    /// # Errors
+    /// When a plain INSERT or DELETE does not go through.
+    pub async fn align_ids(&mut self) -> Outcome {
         let twin = self.names.twin.clone();
         let mut real = Client::connect(&self.real, true).await?;
         let id = match real.query("INSERT INTO user (name) VALUES ('probe')").await?.pop() {

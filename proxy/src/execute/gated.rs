@@ -7,6 +7,7 @@ use wire::own::Answer;
 use super::{Done, Origin, Snapshots, transaction::Opened};
 use crate::{
     answer::{End, Shape},
+    diagnostics::row_count,
     session::{Flow, Session},
 };
 
@@ -55,19 +56,27 @@ impl Session {
         origin: Origin<'_>,
         shape: Shape<'_>,
     ) -> Flow<Done> {
-        let end = self.pass_answer(shape).await?;
-        if end.has_diagnostics() {
-            self.fetch_warnings().await?;
+        let end = self.pass_answer(shape, origin).await?;
+        // MariaDB keeps them over COMMIT and ROLLBACK; but in those of a shard table is its name.
+        let overwritten = !self.server.mariadb || !matches!(shape, Shape::AsIs);
+        if end.has_conditions() && overwritten {
+            self.fetch_conditions(&end).await?;
         }
         match end {
             End::Err(error) => {
                 self.rollback().await?;
-                let error = self.plane.with_legacy_names(error);
-                self.fail(error).await
+                if overwritten {
+                    let error = self.plane.with_legacy_names(error);
+                    return self.fail(error).await;
+                }
+                self.diagnostics.overwritten(-1, false);
+                self.reply(&error.payload());
+                Ok(Done::Failed)
             }
             end => match self.commit().await? {
-                Answer::Err(error) => self.fail(error).await,
+                Answer::Err(error) => self.fail_anew(error).await,
                 Answer::Ok(committed) => {
+                    self.diagnostics.overwritten(row_count(&end), matches!(end, End::Rows(_)));
                     self.reply_end(end, Some(&committed), origin.more);
                     Ok(Done::Answered)
                 }
@@ -88,7 +97,7 @@ impl Session {
     pub(super) async fn relay_own(&mut self, origin: Origin<'_>) -> Flow<Done> {
         self.send_payload(origin.payload);
         self.flush().await?;
-        let end = self.pass_answer(Shape::AsIs).await?;
+        let end = self.pass_answer(Shape::AsIs, origin).await?;
         let failed = matches!(end, End::Err(_));
         self.reply_end(end, None, origin.more);
         Ok(if failed { Done::Failed } else { Done::Answered })

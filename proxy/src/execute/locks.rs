@@ -25,7 +25,10 @@ use super::{
     Done, Origin, Snapshots,
     transaction::{NO_SUCH_TABLE, Opened},
 };
-use crate::session::{Flow, Session};
+use crate::{
+    answer::End,
+    session::{Flow, Session},
+};
 
 /// `ER_TABLE_NOT_LOCKED`.
 pub(super) const NOT_LOCKED: u16 = 1100;
@@ -86,7 +89,7 @@ impl Session {
         match self.answer().await? {
             Answer::Ok(ok) => {
                 self.locks = Some(lock.locks.clone());
-                self.reply_ok(ok, None, origin.more);
+                self.reply_end(End::Ok(ok), None, origin.more);
                 Ok(Done::Answered)
             }
             Answer::Err(error) => {

@@ -21,7 +21,7 @@ use std::{
 };
 
 use flag_client::{GateUnavailable, Snapshot};
-use sql_rewrite::{Facts, Plan, Refusal, Statement, TableLock, TableView, Value};
+use sql_rewrite::{Facts, Plan, Refusal, Respelled, Statement, TableLock, TableView, Value};
 use topology::{Epoch, Phase, TableId};
 use wire::packet::ErrInfo;
 
@@ -49,6 +49,8 @@ pub(crate) struct Origin<'a> {
     pub facts: &'a Facts,
     /// Another statement of the same packet follows: the answer says "more results".
     pub more: bool,
+    /// The text is not quite the client's: how columns are named all the same.
+    pub respelled: Option<&'a Respelled>,
 }
 
 /// What became of one attempt at a statement.
@@ -80,6 +82,7 @@ impl Session {
             if attempt == 0 {
                 self.plane.note_seen(statement, &snapshots, origin);
             }
+            self.diagnostics.fetched = None;
             match self.attempt(statement, &snapshots, origin, deadline).await? {
                 Done::EpochOver(table, epoch) => {
                     if let Err(error) = self.wait_for_epoch(&table, epoch, deadline).await {
@@ -189,10 +192,18 @@ impl Session {
         self.fail(ErrInfo::new(1105, b"HY000", format!("Shunt: {error}"))).await
     }
 
-    /// Sends an error as the statement's answer.
+    /// Sends an error as the statement's answer. Its conditions are those that were fetched, or else this one.
     pub(crate) async fn fail(&mut self, error: ErrInfo) -> Flow<Done> {
+        self.diagnostics.failed(&error);
+        self.mark().await?;
         self.reply(&error.payload());
         Ok(Done::Failed)
+    }
+
+    /// The same, where what was fetched is of a statement that had gone well.
+    pub(crate) async fn fail_anew(&mut self, error: ErrInfo) -> Flow<Done> {
+        self.diagnostics.fetched = None;
+        self.fail(error).await
     }
 }
 

@@ -75,13 +75,21 @@ impl Session {
         if gated && !clients {
             return self.finish_own_transaction(origin, shape).await;
         }
-        match self.pass_answer(shape).await? {
+        let end = self.pass_answer(shape, origin).await?;
+        if end.has_conditions() {
+            // A shard table's name is in them.
+            self.fetch_conditions(&end).await?;
+        }
+        match end {
             End::Err(error) => {
                 let error = self.plane.with_legacy_names(error);
                 self.fail(error).await
             }
             end => {
                 self.reply_end(end, None, origin.more);
+                if self.diagnostics.fetched.is_some() {
+                    self.diagnostics.overwritten(-1, true);
+                }
                 Ok(Done::Answered)
             }
         }

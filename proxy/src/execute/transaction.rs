@@ -54,6 +54,7 @@ impl Session {
 
     pub(super) fn queue_gates(&mut self, snapshots: &Snapshots) {
         let mariadb = self.server.mariadb;
+        self.diagnostics.lose_found_rows();
         for snapshot in snapshots {
             self.send(&snapshot.gate.probe_sql(mariadb));
         }

@@ -12,6 +12,7 @@ use wire::{
 
 use super::{Done, Origin, Snapshots, transaction::Opened};
 use crate::{
+    diagnostics::{Conditions, row_count_of},
     merge,
     session::{Flow, Session},
 };
@@ -133,53 +134,58 @@ impl Session {
                 Run::Client => self.send_payload(origin.payload),
                 Run::Text(text) => self.send_bytes(text),
             }
+            // What follows overwrites the conditions that the client may ask for.
+            self.send("SHOW WARNINGS");
         }
         let known: &[Vec<u8>] = match &program.effects {
             Effects::Known(effects) => effects,
             Effects::AfterInsert(_) => &[],
         };
-        // What follows would overwrite the diagnostics that the client may ask for.
-        self.send("SHOW WARNINGS");
         for effect in known {
             self.send_bytes(effect);
         }
         self.flush().await?;
         let opened = if begins { self.read_begin(snapshots).await? } else { Opened::Held };
-        let visible = self.read_visible(program.statements.len()).await?;
-        let warnings = self.answer().await?;
-        let hidden = self.read_hidden(known.len()).await?;
+        let as_text = origin.params.is_some() && !program.statements.contains(&Run::Client);
+        let (visible, conditions) = self.read_visible(program, as_text).await?;
+        let mut hidden = self.read_hidden(known.len()).await?;
         if !matches!(opened, Opened::Held) {
             return self.not_opened(opened, true).await;
         }
-        self.keep_warnings(warnings);
-        let mut ok = match (visible, hidden) {
-            (Ok(ok), Ok(())) => ok,
-            (Err(error), _) if self.id_was_taken(write, &error).await => {
-                return self.undo_unseen(stage).await;
-            }
-            (Err(error), _) => return self.undo(stage, error).await,
-            (_, Err(error)) => return self.effect_failed(write, stage, error).await,
+        self.diagnostics.fetched = Some(conditions);
+        let mut ok = match visible {
+            Ok(ok) => ok,
+            Err(error) if self.id_was_taken(write, &error).await => return self.undo_unseen(stage).await,
+            Err(error) => return self.undo(stage, error).await,
         };
-        if let Effects::AfterInsert(after) = &program.effects {
+        if let (Effects::AfterInsert(after), Ok(_)) = (&program.effects, &hidden) {
             let effects = after.mirror(ok.last_insert_id);
             for effect in &effects {
                 self.send_bytes(effect);
             }
             self.flush().await?;
-            if let Err(error) = self.read_hidden(effects.len()).await? {
-                return self.effect_failed(write, stage, error).await;
-            }
+            hidden = self.read_hidden(effects.len()).await?;
         }
-        if let Some(id) = program.insert_id.filter(|_| ok.affected_rows > 0) {
+        let warned = match hidden {
+            Ok(warned) => warned,
+            Err(error) => return self.effect_failed(write, stage, error).await,
+        };
+        // No id: no row is new or changed, whatever counts as affected.
+        if let Some(id) = program.insert_id.filter(|_| ok.affected_rows > 0 && ok.last_insert_id != 0) {
             ok.last_insert_id = id;
         }
-        self.conclude(write, stage, ok, snapshots, origin).await
+        if self.diagnostics.fetched.as_ref().is_some_and(Conditions::is_empty) && !warned {
+            // Home's list is empty, too.
+            self.diagnostics.fetched = None;
+        }
+        self.conclude(write, program, stage, ok, snapshots, origin).await
     }
 
     /// Commits Shunt's own transaction and answers the client.
     async fn conclude(
         &mut self,
         write: &Write,
+        program: &Program,
         stage: Stage,
         ok: OkInfo,
         snapshots: &Snapshots,
@@ -187,49 +193,64 @@ impl Session {
     ) -> Flow<Done> {
         let id = ok.last_insert_id;
         let affected = ok.affected_rows;
-        if stage == Stage::Clients {
-            self.reply_ok(ok, None, origin.more);
-        } else {
-            match self.commit().await? {
-                Answer::Ok(committed) => self.reply_ok(ok, Some(&committed), origin.more),
-                Answer::Err(error) => return self.fail(error).await,
-                Answer::Rows(_) => return Err(self.out_of_step()),
-            }
+        if let Some(last) = program.last.as_ref().filter(|_| affected > 0) {
+            self.send_bytes(last);
+            self.flush().await?;
+            self.answer().await?;
         }
+        let committed = match stage {
+            Stage::Clients => None,
+            _ => match self.commit().await? {
+                Answer::Ok(committed) => Some(committed),
+                Answer::Err(error) => return self.fail_anew(error).await,
+                Answer::Rows(_) => return Err(self.out_of_step()),
+            },
+        };
+        self.diagnostics.overwritten(row_count_of(&ok), false);
+        self.mark().await?;
+        self.reply_ok(ok, committed.as_ref(), origin.more);
         if write.inserts && affected > 0 {
             self.plane.note_insert(&snapshots[0], id);
         }
         Ok(Done::Answered)
     }
 
-    /// The answers to the visible statements, added up; the first error wins.
-    async fn read_visible(&mut self, statements: usize) -> Flow<Result<OkInfo, ErrInfo>> {
-        let mut merged: Option<Result<OkInfo, ErrInfo>> = None;
-        for _ in 0..statements {
-            let answer = self.answer().await?;
-            let next = match answer {
+    /// The answer to the visible statements together, and the conditions that they left.
+    async fn read_visible(
+        &mut self,
+        program: &Program,
+        as_text: bool,
+    ) -> Flow<(Result<OkInfo, ErrInfo>, Conditions)> {
+        let mut parts = Vec::with_capacity(program.statements.len());
+        for _ in &program.statements {
+            let answer = match self.answer().await? {
                 Answer::Ok(ok) => Ok(ok),
-                Answer::Err(error) => Err(error),
+                Answer::Err(error) => Err(self.plane.with_legacy_names(error)),
                 Answer::Rows(_) => Err(ErrInfo::new(
                     1235,
                     b"42000",
                     "Shunt: a statement that changes both sides cannot return rows (RETURNING); nothing was changed",
                 )),
             };
-            merged = Some(match (merged, next) {
-                (None, next) => next,
-                (Some(Ok(sum)), Ok(ok)) => Ok(merge::add(sum, &ok)),
-                (Some(Err(error)), _) | (Some(Ok(_)), Err(error)) => Err(error),
-            });
+            parts.push(merge::Part { answer, conditions: self.listed().await? });
         }
-        merged.ok_or_else(|| self.out_of_step())
+        Ok(merge::merge(
+            &program.merge,
+            parts,
+            as_text,
+            self.server.mariadb,
+            self.diagnostics.max_error_count,
+        ))
     }
 
-    async fn read_hidden(&mut self, effects: usize) -> Flow<Result<(), ErrInfo>> {
-        let mut result = Ok(());
+    /// Whether one of the unseen statements left warnings, or their first error.
+    async fn read_hidden(&mut self, effects: usize) -> Flow<Result<bool, ErrInfo>> {
+        let mut result = Ok(false);
         for _ in 0..effects {
-            if let (Answer::Err(error), Ok(())) = (self.answer().await?, &result) {
-                result = Err(error);
+            match (self.answer().await?, &mut result) {
+                (Answer::Err(error), Ok(_)) => result = Err(error),
+                (Answer::Ok(ok), Ok(warned)) => *warned |= ok.warnings > 0,
+                _ => {}
             }
         }
         Ok(result)
@@ -242,6 +263,7 @@ impl Session {
             let message = String::from_utf8_lossy(&error.message).into_owned();
             tracing::error!(table = %write.table, code = error.code, message, "the other side could not follow a write; the statement was undone");
         }
+        self.diagnostics.fetched = None;
         self.undo(stage, error).await
     }
 

@@ -126,7 +126,9 @@ pub(crate) fn check_twice(cx: &Context<'_>, change: &Change) -> Result<(), Refus
             if source.word(i, "SELECT") || source.word(i, "TABLE") {
                 return cx.refuse(refusal::SUBQUERY, "a subquery in WHERE or ORDER BY");
             }
-            let call = source.op(i + 1, "(") && source.any_word(i, &VOLATILE);
+            // LAST_INSERT_ID() is the same both times; with an argument it sets the value.
+            let constant = source.word(i, "LAST_INSERT_ID") && source.op(i + 2, ")");
+            let call = source.op(i + 1, "(") && source.any_word(i, &VOLATILE) && !constant;
             if call || source.op(i, ":=") {
                 return cx
                     .refuse(refusal::VOLATILE, &format!("`{}` in WHERE or ORDER BY", cx.shown(&(i..i + 1))));
@@ -335,10 +337,7 @@ impl Restricted {
             }
         }
         let effects = self.mirror.statements(&distinct, self.kind);
-        Ok(Program {
-            statements: vec![Run::Text(self.text.restricted(&Edits::default(), &restriction))],
-            effects: Effects::Known(effects),
-            insert_id: None,
-        })
+        let run = Run::Text(self.text.restricted(&Edits::default(), &restriction));
+        Ok(Program::alone(run, Effects::Known(effects)))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use topology::{QualifiedName, ShardId, quote_ident};
 
 use super::{
-    Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
+    Context, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
     change::{
         MAX_KEYS, Restrictable, changed_keys, check, check_twice, clauses, filter_conjuncts, key_columns,
         key_items, new_values, select_limit, write,
@@ -47,6 +47,7 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
         columns,
         naming: cx.naming(renames),
         changes_primary_key: changed_keys(cx, change).iter().any(|a| cx.schema.in_primary_key(&a.column)),
+        ordered: change.order.is_some(),
         first: shards.first().copied().unwrap_or(ShardId(0)),
         logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
     };
@@ -133,6 +134,8 @@ pub(crate) struct ShardChange {
     pub(crate) columns: KeyColumns,
     naming: Naming,
     changes_primary_key: bool,
+    /// It has an ORDER BY, in which its keys are read.
+    ordered: bool,
     /// Where the statement runs if no row is found.
     first: ShardId,
     logged: Logged,
@@ -172,7 +175,31 @@ impl ShardChange {
             logged.keys.extend(row.becomes.iter().map(|(key, _)| key.clone()));
         }
         effects.extend(logged.statements(log));
-        Ok(Program { statements, effects: Effects::Known(effects), insert_id: None })
+        let merge = if order.len() == 1 {
+            Merge::Alone
+        } else {
+            Merge::Changes { rows: self.numbers(&rows, &order) }
+        };
+        Ok(Program { statements, effects: Effects::Known(effects), insert_id: None, last: None, merge })
+    }
+
+    /// The place of each statement's rows among all: by ORDER BY, in which they were read; else by
+    /// primary key, in which a scan of the unsharded table finds them.
+    fn numbers(&self, rows: &[KeyRow], order: &[(ShardId, Vec<&KeyRow>)]) -> Vec<Vec<u64>> {
+        let mut all: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
+        if !self.ordered {
+            all.sort_by_cached_key(|key| {
+                let parts = key.0.iter().map(|part| (part.parse::<i128>().ok(), part.clone()));
+                parts.collect::<Vec<_>>()
+            });
+        }
+        let places: std::collections::HashMap<&Key, u64> = all.into_iter().zip(1..).collect();
+        let numbers = |rows: &Vec<&KeyRow>| {
+            let mut numbers: Vec<u64> = rows.iter().filter_map(|row| places.get(&row.key).copied()).collect();
+            numbers.sort_unstable();
+            numbers
+        };
+        order.iter().map(|(_, rows)| numbers(rows)).collect()
     }
 
     fn shard_name(&self, shard: ShardId) -> &QualifiedName {

@@ -115,13 +115,17 @@ fn check_on_duplicate(cx: &Context<'_>, assignment: &Assignment) -> Result<(), R
 
 /// `LAST_INSERT_ID(x)` would take the place of the generated id in the OK packet.
 fn check_last_insert_id(cx: &Context<'_>) -> Result<(), Refusal> {
-    let source = cx.source;
-    let sets = (0..source.len())
-        .any(|i| source.word(i, "LAST_INSERT_ID") && source.op(i + 1, "(") && !source.op(i + 2, ")"));
-    if sets {
+    if sets_last_id(cx) {
         return cx.refuse(refusal::LAST_INSERT_ID, "LAST_INSERT_ID(…) beside a generated id");
     }
     Ok(())
+}
+
+/// `LAST_INSERT_ID(x)` stands in it: the OK shows what it set.
+pub(crate) fn sets_last_id(cx: &Context<'_>) -> bool {
+    let source = cx.source;
+    (0..source.len())
+        .any(|i| source.word(i, "LAST_INSERT_ID") && source.op(i + 1, "(") && !source.op(i + 2, ")"))
 }
 
 /// The rows of VALUES or SET, each as pairs of column and value.

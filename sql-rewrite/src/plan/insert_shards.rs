@@ -2,21 +2,23 @@
 //! first rows, and generated ids come from the sequence.
 //!
 //! The first generated id is written as `LAST_INSERT_ID(id)`, which gives session and OK packet the
-//! value that they have after an insert with AUTO_INCREMENT.
+//! value that they have after an insert with AUTO_INCREMENT; where the rows themselves read
+//! LAST_INSERT_ID(), it is set behind them.
 
 use std::{ops::Range, sync::Arc};
 
 use topology::{ShardId, quote_ident};
 
 use super::{
-    Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
+    Context, Duplicates, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
     change::write,
     context::{Naming, Renames},
-    insert::{RowKeys, check, column_names},
+    insert::{RowKeys, check, column_names, sets_last_id},
     program::{Logged, Work},
     refusal,
 };
 use crate::{
+    lex::TokenKind,
     splice::Edits,
     syntax::{Insert, InsertSource},
 };
@@ -35,6 +37,9 @@ pub(crate) struct SplitInsert {
     id_is_shard_key: bool,
     /// The OK packet shows the last given id, where the table has an AUTO_INCREMENT column.
     shows_given_id: bool,
+    /// LAST_INSERT_ID() stands in it: the id of the statement before it.
+    reads_last_id: bool,
+    duplicates: Duplicates,
     logged: Logged,
 }
 
@@ -83,10 +88,30 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         rows: rows.map(|((range, id), keys)| SplitRow { range, id, keys }).collect(),
         increment: generates.then_some(increment),
         id_is_shard_key: cx.schema.is_shard_key(auto),
-        shows_given_id: cx.schema.auto_increment().is_some() && insert.on_duplicate.is_none(),
+        shows_given_id: cx.schema.auto_increment().is_some() && !sets_last_id(cx),
+        reads_last_id: reads_last_id(cx),
+        duplicates: match () {
+            () if insert.replace => Duplicates::Replaced,
+            () if insert.on_duplicate.is_some() => {
+                Duplicates::Changed { id_tells: cx.schema.auto_increment().is_some() }
+            }
+            () if insert.ignore => Duplicates::LeftOut,
+            () => Duplicates::Fail,
+        },
         logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
     };
     Ok(write(cx, needs, Work::SplitInsert(Box::new(work)), true))
+}
+
+/// Whether the statement reads the id that the one before it generated.
+fn reads_last_id(cx: &Context<'_>) -> bool {
+    (0..cx.source.len()).any(|i| {
+        let variable = || {
+            let name = cx.source.bytes(i).to_ascii_lowercase();
+            name.ends_with(b"last_insert_id") || name.ends_with(b"identity")
+        };
+        cx.source.word(i, "LAST_INSERT_ID") || cx.source.kind(i) == Some(TokenKind::SysVar) && variable()
+    })
 }
 
 fn row_ranges(cx: &Context<'_>, insert: &Insert) -> Result<Vec<Range<usize>>, Refusal> {
@@ -159,7 +184,7 @@ impl SplitInsert {
         log: &mut dyn FnMut() -> (u64, u64),
     ) -> Result<Program, Refusal> {
         let mut edits = Edits::default();
-        let mut order: Vec<(ShardId, Vec<&SplitRow>)> = Vec::new();
+        let mut order: Vec<(ShardId, Vec<&SplitRow>, Vec<u64>)> = Vec::new();
         let mut logged = self.logged.clone();
         for (i, row) in (0_u64..).zip(&self.rows) {
             let id = match (self.increment, first) {
@@ -167,13 +192,17 @@ impl SplitInsert {
                 _ => None,
             };
             if let (Some(place), Some(id)) = (&row.id, id) {
-                let literal = if i == 0 { format!("LAST_INSERT_ID({id})") } else { id.to_string() };
+                let sets = i == 0 && !self.reads_last_id;
+                let literal = if sets { format!("LAST_INSERT_ID({id})") } else { id.to_string() };
                 edits.replace(place.range.clone(), format!("{}{literal}{}", place.before, place.after));
             }
             let shard = self.shard(row, id);
-            match order.iter_mut().find(|(known, _)| *known == shard) {
-                Some((_, rows)) => rows.push(row),
-                None => order.push((shard, vec![row])),
+            match order.iter_mut().find(|(known, ..)| *known == shard) {
+                Some((_, rows, numbers)) => {
+                    rows.push(row);
+                    numbers.push(i + 1);
+                }
+                None => order.push((shard, vec![row], vec![i + 1])),
             }
             let part = |part: &Option<String>| {
                 part.clone().or_else(|| id.map(|id| id.to_string())).unwrap_or_else(|| "NULL".to_owned())
@@ -183,14 +212,26 @@ impl SplitInsert {
         // A parameter in the place of an id (`VALUES (?)` with NULL) gives way to the id.
         let edits = edits.with(&self.edits);
         let statements =
-            order.iter().map(|(shard, rows)| Run::Text(self.text(&edits, *shard, rows))).collect();
+            order.iter().map(|(shard, rows, _)| Run::Text(self.text(&edits, *shard, rows))).collect();
         let given = self.rows.last().and_then(|row| row.keys.id).and_then(|id| u64::try_from(id).ok());
         let insert_id = match self.increment {
             Some(_) => first,
             None if order.len() > 1 && self.shows_given_id => given,
             None => None,
         };
-        Ok(Program { statements, effects: Effects::Known(logged.statements(log)), insert_id })
+        let generated = insert_id.filter(|_| self.increment.is_some() && self.reads_last_id);
+        let rows: Vec<Vec<u64>> = order.into_iter().map(|(.., numbers)| numbers).collect();
+        Ok(Program {
+            statements,
+            effects: Effects::Known(logged.statements(log)),
+            insert_id,
+            last: generated.map(|id| format!("DO LAST_INSERT_ID({id})").into_bytes()),
+            merge: if rows.len() == 1 {
+                Merge::Alone
+            } else {
+                Merge::Inserts { rows, duplicates: self.duplicates }
+            },
+        })
     }
 
     fn shard(&self, row: &SplitRow, id: Option<u64>) -> ShardId {

@@ -180,14 +180,10 @@ impl Write {
     /// Where what was learnt cannot be worked with.
     pub fn program(&self, learnt: &Learnt, log: &mut dyn FnMut() -> (u64, u64)) -> Result<Program, Refusal> {
         match (&self.work, learnt) {
-            (Work::Sent(effects), _) => {
-                Ok(Program { statements: vec![Run::Client], effects: effects.clone(), insert_id: None })
+            (Work::Sent(effects), _) => Ok(Program::alone(Run::Client, effects.clone())),
+            (Work::OneShard { text, logged }, _) => {
+                Ok(Program::alone(Run::Text(text.clone()), Effects::Known(logged.statements(log))))
             }
-            (Work::OneShard { text, logged }, _) => Ok(Program {
-                statements: vec![Run::Text(text.clone())],
-                effects: Effects::Known(logged.statements(log)),
-                insert_id: None,
-            }),
             (Work::Restricted(work), Learnt::Keys(rows)) => work.program(rows),
             (Work::ShardChange(work), Learnt::Keys(rows)) => work.program(rows, log),
             (Work::SplitInsert(work), Learnt::FirstId(first)) => work.program(Some(*first), log),

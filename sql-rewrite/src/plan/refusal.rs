@@ -58,6 +58,8 @@ reasons! {
     INVISIBLE_COLUMN "invisible-column" "list the columns instead of `*`";
     SCATTER_FORM "scatter-form" "read by shard key, or leave this part out";
     LOCKING_FORM "locking-read-form" "lock by shard key, or lock the rows of the one table without grouping";
+    QUESTION_FORM "question-form" "ask with SHOW WARNINGS, or with ROW_COUNT(), FOUND_ROWS(), @@warning_count or @@error_count in a SELECT or SET";
+    ANSWER_LOST "answer-lost" "ask for FOUND_ROWS() right behind its SELECT, and for warnings in a packet of their own";
 }
 
 /// A refusal of `what` on `table` in `phase`.

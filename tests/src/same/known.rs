@@ -11,25 +11,8 @@ pub fn by_the_servers_plan(finding: &Finding) -> bool {
     what && words.iter().any(|word| finding.statement.contains(word))
 }
 
-/// Why a finding is none, if it is none. Rows, counts, ids and error codes never are.
+/// Why a finding is none, if it is none: nothing but what the server's own plan decides.
 #[must_use]
 pub fn known(finding: &Finding) -> Option<&'static str> {
-    let (statement, what) = (finding.statement.as_str(), finding.what.as_str());
-    match () {
-        () if statement.contains("ROW_COUNT()") || statement.contains("warning_count") => {
-            Some("ROW_COUNT() and @@warning_count follow Shunt's own last statement")
-        }
-        () if statement.contains("SHOW WARNINGS") || what.starts_with("SHOW WARNINGS") => {
-            Some("warnings of a statement that was only prepared, or in the binary protocol")
-        }
-        () if finding.way.starts_with("0011")
-            && (what.starts_with("info") || what.starts_with("warnings")) =>
-        {
-            Some("info text and warning count of a write to several shards")
-        }
-        () if by_the_servers_plan(finding) => {
-            Some("definitions of columns that may come from a temporary table")
-        }
-        () => None,
-    }
+    by_the_servers_plan(finding).then_some("definitions of columns that may come from a temporary table")
 }

@@ -83,6 +83,17 @@ impl Column {
         &self.payload[self.org_name.clone()]
     }
 
+    /// The payload with other names for the column and the original column; all else stays byte for byte.
+    pub fn with_names(&self, name: &[u8], org_name: &[u8]) -> Vec<u8> {
+        let before = self.name.start - lenenc_width(self.name.len());
+        let mut out = Vec::with_capacity(self.payload.len() + name.len() + org_name.len());
+        out.extend_from_slice(&self.payload[..before]);
+        put_lenenc_bytes(&mut out, name);
+        put_lenenc_bytes(&mut out, org_name);
+        out.extend_from_slice(&self.payload[self.org_name.end..]);
+        out
+    }
+
     /// The payload with other names for schema, table and original table; all else stays byte for byte.
     pub fn renamed(&self, schema: &[u8], table: &[u8], org_table: &[u8]) -> Vec<u8> {
         let before = self.schema.start - lenenc_width(self.schema.len());
@@ -166,6 +177,8 @@ pub(crate) mod tests {
             prop_assert_eq!((column.charset, column.length, column.kind, column.decimals), (45, 255, 3, 7));
             let patched = column.renamed(&new[0], &new[1], &new[2]);
             prop_assert_eq!(patched, definition(&new[0], &new[1], &new[2], &old[3], extended));
+            let named = column.with_names(&new[0], &new[0]);
+            prop_assert_eq!(named, definition(&old[0], &old[1], &old[2], &new[0], extended));
         }
 
         #[test]

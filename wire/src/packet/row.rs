@@ -2,7 +2,7 @@
 
 use crate::{
     Malformed,
-    packet::EOF,
+    packet::{Column, EOF, value::kind},
     reader::{Reader, put_lenenc_bytes},
 };
 
@@ -35,6 +35,27 @@ pub fn text_payload<'a>(cells: impl IntoIterator<Item = Option<&'a [u8]>>) -> Ve
         }
     }
     out
+}
+
+/// The payload of a binary row with these cells, none of them NULL, in their text form. `None` where a column
+/// is neither a string nor an integer that the text is.
+pub fn binary_payload<'a>(
+    cells: impl IntoIterator<Item = Option<&'a [u8]>>,
+    columns: &[Column],
+) -> Option<Vec<u8>> {
+    // The first byte, and the bitmap of NULLs, of which the first two bits are reserved.
+    let mut out = vec![0; 1 + (columns.len() + 9) / 8];
+    for (cell, column) in cells.into_iter().zip(columns) {
+        let text = cell?;
+        let integer = || std::str::from_utf8(text).ok()?.parse::<i128>().ok().map(i128::to_le_bytes);
+        match column.kind {
+            kind::VAR_STRING | kind::STRING | kind::VARCHAR => put_lenenc_bytes(&mut out, text),
+            kind::LONG => out.extend_from_slice(&integer()?[..4]),
+            kind::LONGLONG => out.extend_from_slice(&integer()?[..8]),
+            _ => return None,
+        }
+    }
+    Some(out)
 }
 
 /// Does a packet that starts with `first`, in a first frame of `len` bytes, end the rows?

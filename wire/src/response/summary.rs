@@ -13,6 +13,8 @@ pub struct Summary {
     pub changes: Vec<StateChange>,
     /// A packet was too large, or its changes made no sense: state may have changed without being listed.
     pub changes_lost: bool,
+    /// One of the results told of warnings.
+    pub warned: bool,
     /// How many result sets came.
     pub result_sets: usize,
     /// The statement that was prepared.
@@ -27,6 +29,7 @@ impl Summary {
                 Err(_) => self.changes_lost = true,
             }
         }
+        self.warned |= ok.warnings > 0;
         self.last = Some(ok);
     }
 }

@@ -1,0 +1,239 @@
+//! What a client sees about its last statement: ROW_COUNT(), FOUND_ROWS(), SHOW WARNINGS, info texts and counts,
+//! in every phase, as text and prepared, on both servers, compared with the unsharded twin.
+//!
+//! A script is a list of lines, each sent on both sessions:
+//! ```text
+//! SELECT ROW_COUNT()                     COM_QUERY
+//! prepare a: SELECT ROW_COUNT()          COM_STMT_PREPARE under a name
+//! execute a: 5, 'x'                      COM_STMT_EXECUTE with values
+//! ping | use                             COM_PING | COM_INIT_DB
+//! refused: GET DIAGNOSTICS …             Shunt refuses it by name, in every phase
+//! refused 0011: INSERT …                 in these phases
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "diagnostics/scripts.rs"]
+mod scripts;
+
+use std::{collections::HashMap, time::Duration};
+
+use mysql_async::Opts;
+use scripts::{Only, Script};
+use tests::{
+    Outcome,
+    client::{Client, Column, DEPRECATE_EOF, FOUND_ROWS, MULTI_STATEMENTS, Prepared, Reply, Value},
+    home::Home,
+    same::{
+        Finding, Same,
+        case::Rows,
+        compare::{self, Naming},
+        told,
+    },
+    servers::{self, Kind},
+    shunt::{Setup, Sidecar},
+    walk::Flag,
+};
+use topology::{Phase, ShardedTable};
+
+// The same length, so that nothing differs by it.
+const REAL: &str = "shopdb";
+const TWIN: &str = "twindb";
+
+/// A step of the walk with its guards: the tables are small.
+const STEP_LIMIT: Duration = Duration::from_secs(60);
+
+/// Kinds of columns, by the protocol's own names.
+const LONG: u8 = 3;
+const LONGLONG: u8 = 8;
+
+/// Which clients run each script.
+const CLIENTS: [u32; 3] = [MULTI_STATEMENTS, MULTI_STATEMENTS | DEPRECATE_EOF, MULTI_STATEMENTS | FOUND_ROWS];
+
+struct Session {
+    client: Client,
+    statements: HashMap<String, Prepared>,
+}
+
+impl Session {
+    async fn open(opts: &Opts, capabilities: u32) -> Outcome<Self> {
+        Ok(Self { client: Client::connect_with(opts, capabilities).await?, statements: HashMap::new() })
+    }
+
+    async fn run(&mut self, line: &str, schema: &str) -> Outcome<Vec<Reply>> {
+        let line = line.replace(REAL, schema);
+        if let Some((name, sql)) = line.strip_prefix("prepare ").and_then(|rest| rest.split_once(": ")) {
+            return Ok(match self.client.prepare(sql).await? {
+                Err(error) => vec![Reply::Refused(error)],
+                Ok(prepared) => {
+                    let columns = prepared.columns.clone();
+                    self.statements.insert(name.to_owned(), prepared);
+                    vec![Reply::Rows(columns, Vec::new(), tests::client::Done::default())]
+                }
+            });
+        }
+        if let Some((name, values)) = line.strip_prefix("execute ").and_then(|rest| rest.split_once(':')) {
+            let Some(statement) = self.statements.get(name) else { return Ok(Vec::new()) };
+            let replies = self.client.execute(statement, &self::values(values)).await?;
+            return Ok(replies.into_iter().map(readable).collect());
+        }
+        match line.as_str() {
+            "ping" => self.simple(0x0e, b"").await,
+            "use" => self.simple(0x02, schema.as_bytes()).await,
+            sql => self.client.query(sql).await,
+        }
+    }
+
+    async fn simple(&mut self, command: u8, body: &[u8]) -> Outcome<Vec<Reply>> {
+        self.client.command(command, body).await?;
+        assert_eq!(self.client.read().await?.first(), Some(&0));
+        Ok(Vec::new())
+    }
+}
+
+/// Integers of binary rows as text.
+fn readable(reply: Reply) -> Reply {
+    let Reply::Rows(columns, rows, done) = reply else { return reply };
+    let cell = |(cell, column): (Option<Vec<u8>>, &Column)| match (cell.as_deref(), column.kind) {
+        (Some([a, b, c, d]), LONG) => Some(i32::from_le_bytes([*a, *b, *c, *d]).to_string().into_bytes()),
+        (Some([a, b, c, d, e, f, g, h]), LONGLONG) => {
+            Some(i64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]).to_string().into_bytes())
+        }
+        _ => cell,
+    };
+    let row = |row: Vec<Option<Vec<u8>>>| row.into_iter().zip(&columns).map(cell).collect();
+    Reply::Rows(columns.clone(), rows.into_iter().map(row).collect(), done)
+}
+
+fn values(text: &str) -> Vec<Value> {
+    let words = text.split(", ").map(str::trim).filter(|word| !word.is_empty());
+    let value = |word: &str| match word.strip_prefix('\'') {
+        Some(quoted) => Value::Text(quoted.trim_end_matches('\'').to_owned()),
+        None => Value::Int(word.parse().unwrap()),
+    };
+    words.map(value).collect()
+}
+
+/// The phases in which a line is refused, and the line.
+fn refused(line: &str) -> (Vec<Phase>, &str) {
+    let Some((phases, sql)) = line.strip_prefix("refused").and_then(|rest| rest.split_once(": ")) else {
+        return (Vec::new(), line);
+    };
+    let phases: Vec<Phase> = phases.split_whitespace().map(|phase| phase.parse().unwrap()).collect();
+    (if phases.is_empty() { Phase::ALL.to_vec() } else { phases }, sql)
+}
+
+/// Everything must be the same: messages to the last letter, but for the twin's schema.
+fn differences(twin: &[Reply], real: &[Reply], names: &Naming) -> Vec<String> {
+    let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
+        Ok(text) => text.replace(REAL, TWIN).into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
+    let normal: Vec<Reply> = real
+        .iter()
+        .cloned()
+        .map(|reply| match reply {
+            Reply::Rows(columns, rows, done) => {
+                let cells = |row: Vec<Option<Vec<u8>>>| row.into_iter().map(|cell| cell.map(text)).collect();
+                Reply::Rows(columns, rows.into_iter().map(cells).collect(), done)
+            }
+            other => other,
+        })
+        .collect();
+    let mut found = compare::replies(twin, &normal, Rows::Ordered.into(), names);
+    for (twin, real) in twin.iter().zip(real) {
+        if let (Reply::Refused(twin), Reply::Refused(real)) = (twin, real)
+            && twin.message != real.message.replace(REAL, TWIN)
+        {
+            found.push(format!("message `{}` instead of `{}`", real.message, twin.message));
+        }
+    }
+    found
+}
+
+struct Ways {
+    twin: Opts,
+    real: Opts,
+    names: Naming,
+}
+
+/// One script on one kind of client: what differs.
+async fn run(script: &Script, ways: &Ways, phase: Phase, capabilities: u32) -> Outcome<Vec<Finding>> {
+    let mut twin = Session::open(&ways.twin, capabilities).await?;
+    let mut real = Session::open(&ways.real, capabilities).await?;
+    let mut found = Vec::new();
+    for line in script.lines {
+        let (refused_in, line) = refused(line);
+        let here = real.run(line, REAL).await?;
+        let by_name =
+            matches!(here.last(), Some(Reply::Refused(error)) if error.message.starts_with("Shunt: "));
+        let what = if refused_in.contains(&phase) {
+            if by_name { continue } else { vec![format!("{here:?} instead of a refusal")] }
+        } else {
+            let there = twin.run(line, TWIN).await?;
+            differences(&there, &here, &ways.names)
+        };
+        let (statement, way) = (format!("[{}] {line}", script.name), format!("{phase} {capabilities:#x}"));
+        let finding = |what| Finding { statement: statement.clone(), way: way.clone(), what };
+        found.extend(what.into_iter().map(finding));
+    }
+    Ok(found)
+}
+
+async fn through_shunt(kind: Kind) -> Outcome {
+    let mut home = Home::claim(kind).await?;
+    let table = ShardedTable::new("user", &format!("{REAL}.user"), "id", &format!("{REAL}.user_{{0..9}}"))?;
+    let redis = servers::redis_url()?;
+    let key = format!("migrate_diagnostics_{}", kind.name());
+    let mut flag = Flag::connect(&redis, None, &key).await?;
+    flag.forget().await?;
+    Same::prepare(&mut home, &table, REAL, TWIN).await?;
+    let mut sidecar = Sidecar::start(&Setup::user(&home, REAL, &redis, &key)?, kind.name()).await?;
+    let through = Some(("127.0.0.1", sidecar.port()));
+    let mut same = Same::new(&home, table, REAL, TWIN, through).await?;
+    let ways = Ways {
+        twin: home.app_opts(None, TWIN)?,
+        real: home.app_opts(through, REAL)?,
+        names: Naming { real: REAL.to_owned(), twin: TWIN.to_owned(), tables: vec!["user".to_owned()] },
+    };
+    let only = std::env::var("SHUNT_TEST_CASE").unwrap_or_default();
+    let mut found = Vec::new();
+    for phase in Phase::ALL {
+        if phase != Phase::Legacy {
+            flag.set(phase).await?;
+        }
+        flag.until(phase.flag(), STEP_LIMIT, |state| state.phase == Some(phase)).await?;
+        if phase == Phase::DualWrite {
+            // Before the copy is certified the shards are only on their way to being equal.
+            flag.until("a certified copy", STEP_LIMIT, tests::walk::State::certified).await?;
+        }
+        same.phase = phase;
+        for script in scripts::ALL {
+            let wanted = match script.only {
+                Only::Both => true,
+                Only::Server(only) => only == kind,
+            };
+            if !wanted || !script.name.contains(&only) {
+                continue;
+            }
+            for capabilities in CLIENTS {
+                same.reset().await?;
+                same.align_ids().await?;
+                found.extend(run(script, &ways, phase, capabilities).await?);
+            }
+        }
+    }
+    sidecar.stop().await?;
+    assert!(found.is_empty(), "{} differ: {}", found.len(), told(&found));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_last_statement_is_seen_as_it_is_on_mysql() {
+    through_shunt(Kind::MySql).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_last_statement_is_seen_as_it_is_on_mariadb() {
+    through_shunt(Kind::MariaDb).await.unwrap();
+}
