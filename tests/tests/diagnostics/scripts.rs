@@ -248,7 +248,7 @@ pub const ALL: &[Script] = &[
     both(
         "found rows",
         &[
-            "SELECT id FROM user WHERE id < 6",
+            "SELECT id FROM user WHERE id < 6 ORDER BY id",
             "SELECT FOUND_ROWS()",
             "SELECT FOUND_ROWS()",
             "SELECT SQL_CALC_FOUND_ROWS id FROM user WHERE id < 16 ORDER BY id LIMIT 4",
@@ -269,7 +269,7 @@ pub const ALL: &[Script] = &[
             "SELECT 1",
             "SELECT FOUND_ROWS()",
             "BEGIN",
-            "SELECT id FROM user WHERE id < 6",
+            "SELECT id FROM user WHERE id < 6 ORDER BY id",
             "SELECT FOUND_ROWS()",
             "COMMIT",
             "prepare calc: SELECT SQL_CALC_FOUND_ROWS id FROM user WHERE id < ? ORDER BY id LIMIT 2",
@@ -390,7 +390,7 @@ pub const ALL: &[Script] = &[
             "SELECT @@error_count, @@warning_count, ROW_COUNT()",
             "UPDATE user SET age = 300 WHERE id = 5",
             "SHOW WARNINGS",
-            "UPDATE user SET age = 300 WHERE name = 'name3'",
+            "UPDATE user SET age = 300 WHERE id IN (3, 5)",
             "SHOW WARNINGS",
             "SELECT @@error_count",
             "SELECT nonsense FROM user WHERE id = 5",
