@@ -33,7 +33,7 @@ pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
     AfterInsert, ColumnSource, Effects, Key, Learnt, LockTables, Needs, Plan, Program, Refusal, Run,
-    ServerError, ShardRead, TableLock, TableView, Write,
+    ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
 };
 pub use planner::{Planner, Statement};
 pub use split::{Piece, split};

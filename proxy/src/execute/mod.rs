@@ -139,7 +139,7 @@ impl Session {
             Plan::Relay => self.plain_read(snapshots, origin).await,
             Plan::Gated { implicit_commit: true, .. } => self.gate_then_relay(snapshots, origin).await,
             Plan::Gated { .. } => self.gated(statement, snapshots, origin).await,
-            Plan::ShardRead(read) => self.shard_read(read, snapshots, origin).await,
+            Plan::ShardRead(read) => self.shard_read(statement, read, snapshots, origin).await,
             Plan::Write(write) => self.write(write, snapshots, origin).await,
             Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,
             Plan::Fail(error) => self.fail(ErrInfo::new(error.code, b"HY000", error.message.clone())).await,
