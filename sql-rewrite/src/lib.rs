@@ -32,7 +32,7 @@ pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    AfterInsert, ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Refusal, Run, ShardRead,
+    After, Cells, ColumnSource, Effects, Key, Learnt, Needs, Plan, Program, Ran, Refusal, Run, ShardRead,
     TableView, Write,
 };
 pub use planner::{Planner, Statement};

@@ -4,7 +4,7 @@
 //! answer is in. In the client's transaction the gate is awaited first, and a failure is undone to a
 //! savepoint. Where keys or ids must be learnt, that goes in between.
 
-use sql_rewrite::{Effects, Learnt, Needs, Program, Run, Write};
+use sql_rewrite::{After, Cells, Effects, Learnt, Needs, Program, Ran, Run, Write};
 use wire::{
     own::{Answer, Rows},
     packet::{ErrInfo, OkInfo, row},
@@ -78,12 +78,26 @@ impl Session {
         }
     }
 
+    /// What the rows are that the statement has touched, where only the server knows.
+    async fn read_touched(&mut self, after: &After, ran: &Ran) -> Flow<Result<Cells, ErrInfo>> {
+        let Some(select) = after.select(ran) else {
+            return Ok(Ok(Vec::new()));
+        };
+        self.send_bytes(&select);
+        self.flush().await?;
+        Ok(match self.answer().await? {
+            Answer::Rows(rows) => Ok(self.cells(&rows)?),
+            Answer::Err(error) => Err(error),
+            Answer::Ok(_) => return Err(self.out_of_step()),
+        })
+    }
+
     async fn learn_keys(
         &mut self,
         write: &Write,
         select: &[u8],
         limit: usize,
-    ) -> Flow<Result<Vec<Vec<Option<Vec<u8>>>>, ErrInfo>> {
+    ) -> Flow<Result<Cells, ErrInfo>> {
         self.send_bytes(select);
         self.flush().await?;
         Ok(match self.answer().await? {
@@ -97,7 +111,7 @@ impl Session {
     }
 
     /// The rows' cells as text.
-    fn cells(&self, rows: &Rows) -> Flow<Vec<Vec<Option<Vec<u8>>>>> {
+    fn cells(&self, rows: &Rows) -> Flow<Cells> {
         rows.rows
             .iter()
             .map(|payload| {
@@ -128,7 +142,7 @@ impl Session {
         }
         let known: &[Vec<u8>] = match &program.effects {
             Effects::Known(effects) => effects,
-            Effects::AfterInsert(_) => &[],
+            Effects::After(_) => &[],
         };
         // What follows would overwrite the diagnostics that the client may ask for.
         self.send("SHOW WARNINGS");
@@ -152,8 +166,17 @@ impl Session {
             (Err(error), _) => return self.undo(stage, error).await,
             (_, Err(error)) => return self.effect_failed(write, stage, error).await,
         };
-        if let Effects::AfterInsert(after) = &program.effects {
-            let effects = after.mirror(ok.last_insert_id);
+        if let Effects::After(after) = &program.effects {
+            let ran = Ran { insert_id: ok.last_insert_id, affected_rows: ok.affected_rows };
+            let cells = match self.read_touched(after, &ran).await? {
+                Ok(cells) => cells,
+                Err(error) => return self.effect_failed(write, stage, error).await,
+            };
+            let plane = self.plane.clone();
+            let effects = match after.effects(&ran, &cells, &mut || plane.log_id()) {
+                Ok(effects) => effects,
+                Err(refusal) => return self.undo(stage, crate::session::refusal_error(&refusal)).await,
+            };
             for effect in &effects {
                 self.send_bytes(effect);
             }

@@ -9,12 +9,17 @@ use std::{ops::Range, sync::Arc};
 use topology::{ShardId, quote_ident};
 
 use super::{
-    Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
+    After, Context, Effects, Key, Needs, Plan, Program, Refusal, Run,
+    after::{Follow, HeldRows, TouchedBy},
     change::write,
     context::{Naming, Renames},
-    insert::{RowKeys, check, column_names},
-    program::{Logged, Work},
+    given::{RowKeys, Rows, column_names},
+    insert::{check, check_last_insert_id},
+    keys::restriction,
+    mirror::Mirror,
+    program::{KeyColumns, Logged, Work},
     refusal,
+    unique::{Held, without_shard_key},
 };
 use crate::{
     splice::Edits,
@@ -35,7 +40,18 @@ pub(crate) struct SplitInsert {
     id_is_shard_key: bool,
     /// The OK packet shows the last given id, where the table has an AUTO_INCREMENT column.
     shows_given_id: bool,
+    /// ON DUPLICATE KEY UPDATE beside another unique key.
+    met: Option<Met>,
     logged: Logged,
+}
+
+/// How the rows are found that may have been met through another unique key than the primary one.
+#[derive(Debug, Clone, PartialEq)]
+struct Met {
+    mirror: Mirror,
+    columns: KeyColumns,
+    /// Conditions by their values, each with the shard that takes the rows.
+    conditions: Vec<(ShardId, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -56,13 +72,14 @@ struct IdPlace {
 
 /// Plans an INSERT in 0011.
 pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal> {
-    let keys = check(cx, insert)?;
-    let resolves = insert.ignore || insert.replace || insert.on_duplicate.is_some();
-    if resolves && !cx.schema.in_primary_key(cx.table().shard_key()) {
-        return cx.refuse(refusal::OTHER_UNIQUE_KEY, "the primary key does not contain the shard key");
-    }
+    let rows = check(cx, insert)?;
+    let keys = rows.keys(cx)?;
+    check_resolves(cx, insert)?;
     let mut edits = cx.inlined()?;
     let generates = cx.schema.auto_increment().is_some() && keys.iter().any(|row| row.id.is_none());
+    if generates {
+        check_generated(cx, &keys)?;
+    }
     let places = if generates { id_places(cx, insert, &mut edits)? } else { vec![None; keys.len()] };
     let ranges = row_ranges(cx, insert)?;
     let push = keys.iter().filter_map(|row| row.id).filter_map(|id| u64::try_from(id).ok()).max();
@@ -75,6 +92,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         (Some(_), false) => Needs::Nothing,
     };
     let auto = cx.schema.auto_increment().map_or("", |column| column.name.as_str());
+    let met = met(cx, insert, &rows, &keys)?;
     let rows = ranges.into_iter().zip(places).zip(keys);
     let work = SplitInsert {
         text: cx.source.text().to_vec(),
@@ -84,9 +102,43 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         increment: generates.then_some(increment),
         id_is_shard_key: cx.schema.is_shard_key(auto),
         shows_given_id: cx.schema.auto_increment().is_some() && insert.on_duplicate.is_none(),
+        met,
         logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
     };
     Ok(write(cx, needs, Work::SplitInsert(Box::new(work)), true))
+}
+
+/// Conflicts are seen by the shard that takes the row, so the shard key must decide them.
+fn check_resolves(cx: &Context<'_>, insert: &Insert) -> Result<(), Refusal> {
+    let resolves = insert.ignore || insert.replace || insert.on_duplicate.is_some();
+    if let Some(key) = without_shard_key(cx.schema).filter(|_| resolves) {
+        let what = format!("unique key `{key}` does not contain the shard key");
+        return cx.refuse(refusal::OTHER_UNIQUE_KEY, &what);
+    }
+    if insert.replace && !cx.schema.unique_keys.is_empty() {
+        return cx.refuse(refusal::OTHER_UNIQUE_KEY, "REPLACE beside another unique key");
+    }
+    Ok(())
+}
+
+fn met(cx: &Context<'_>, insert: &Insert, rows: &Rows, keys: &[RowKeys]) -> Result<Option<Met>, Refusal> {
+    if insert.on_duplicate.is_none() || cx.schema.unique_keys.is_empty() {
+        return Ok(None);
+    }
+    let held = Held::new(cx, rows)?;
+    let mut conditions = Vec::new();
+    for (shard, _) in cx.table().numbered_shards() {
+        let here = |row: usize| keys.get(row).is_some_and(|keys| keys.shard == Some(shard));
+        conditions.extend(held.conditions(&here).into_iter().map(|condition| (shard, condition)));
+    }
+    Ok(Some(Met { mirror: cx.mirror(), columns: KeyColumns::plain(cx), conditions }))
+}
+
+fn check_generated(cx: &Context<'_>, keys: &[RowKeys]) -> Result<(), Refusal> {
+    if keys.iter().any(|row| row.id.is_some()) {
+        return cx.refuse(refusal::MIXED_IDS, "rows with given ids beside rows with generated ones");
+    }
+    check_last_insert_id(cx)
 }
 
 fn row_ranges(cx: &Context<'_>, insert: &Insert) -> Result<Vec<Range<usize>>, Refusal> {
@@ -146,6 +198,27 @@ fn id_places(cx: &Context<'_>, insert: &Insert, edits: &mut Edits) -> Result<Vec
     Ok(rows.iter().map(place).collect())
 }
 
+impl Met {
+    /// Logs the rows that are there now under the statement's own keys and values.
+    /// `placed` is the shard of each row.
+    fn effects(&self, keys: &[Key], placed: &[ShardId]) -> Effects {
+        let schema = &self.mirror.schema;
+        let name = |shard: ShardId| schema.table.shard(shard).quoted();
+        let mut conditions = Vec::new();
+        for (shard, _) in schema.table.numbered_shards() {
+            let here: Vec<&Key> =
+                keys.iter().zip(placed).filter(|(_, at)| **at == shard).map(|(key, _)| key).collect();
+            if !here.is_empty() {
+                conditions.push((name(shard), restriction(schema, "", &here)));
+            }
+        }
+        conditions.extend(self.conditions.iter().map(|(shard, condition)| (name(*shard), condition.clone())));
+        let held = HeldRows { columns: self.columns.clone(), conditions, limit: keys.len() };
+        let touched = TouchedBy::Select(held);
+        Effects::After(Box::new(After { mirror: self.mirror.clone(), touched, follow: Follow::Log }))
+    }
+}
+
 impl IdPlace {
     fn instead(range: Range<usize>) -> Self {
         Self { range, before: String::new(), after: "" }
@@ -161,6 +234,7 @@ impl SplitInsert {
         let mut edits = Edits::default();
         let mut order: Vec<(ShardId, Vec<&SplitRow>)> = Vec::new();
         let mut logged = self.logged.clone();
+        let mut placed = Vec::new();
         for (i, row) in (0_u64..).zip(&self.rows) {
             let id = match (self.increment, first) {
                 (Some(increment), Some(first)) => Some(first.saturating_add(i.saturating_mul(increment))),
@@ -171,6 +245,7 @@ impl SplitInsert {
                 edits.replace(place.range.clone(), format!("{}{literal}{}", place.before, place.after));
             }
             let shard = self.shard(row, id);
+            placed.push(shard);
             match order.iter_mut().find(|(known, _)| *known == shard) {
                 Some((_, rows)) => rows.push(row),
                 None => order.push((shard, vec![row])),
@@ -190,7 +265,11 @@ impl SplitInsert {
             None if order.len() > 1 && self.shows_given_id => given,
             None => None,
         };
-        Ok(Program { statements, effects: Effects::Known(logged.statements(log)), insert_id })
+        let effects = match &self.met {
+            Some(met) => met.effects(&logged.keys, &placed),
+            None => Effects::Known(logged.statements(log)),
+        };
+        Ok(Program { statements, effects, insert_id })
     }
 
     fn shard(&self, row: &SplitRow, id: Option<u64>) -> ShardId {

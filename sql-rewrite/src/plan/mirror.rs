@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use topology::{QualifiedName, ShardId, TableSchema, quote_ident};
+use topology::{Phase, QualifiedName, ShardId, TableSchema, quote_ident};
 
 use super::{
     Key,
@@ -37,6 +37,8 @@ pub(crate) struct Mirror {
     pub(crate) server: Server,
     /// The table.
     pub(crate) schema: Arc<TableSchema>,
+    /// Its phase, for messages.
+    pub(crate) phase: Phase,
 }
 
 impl Mirror {

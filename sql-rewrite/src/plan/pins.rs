@@ -39,6 +39,30 @@ pub(crate) fn keys_select(server: Server) -> String {
     if server.mariadb { format!("{MARIADB_KEYS}SELECT ") } else { format!("SELECT {MYSQL_KEYS} ") }
 }
 
+/// Several key SELECTs as one. `branches` are their texts behind SELECT. Settings are pinned once, in front of the
+/// first.
+pub(crate) fn keys_union(server: Server, branches: &[String]) -> Vec<u8> {
+    let prefix = keys_prefix(server);
+    let hint = if server.mariadb { String::new() } else { format!("{MYSQL_KEYS} ") };
+    let (open, close) = if branches.len() > 1 { ("(", ")") } else { ("", "") };
+    let texts: Vec<String> = branches
+        .iter()
+        .enumerate()
+        .map(|(i, branch)| {
+            let hint = if i == 0 { hint.as_str() } else { "" };
+            format!("{open}SELECT {hint}{branch}{close}")
+        })
+        .collect();
+    format!("{prefix}{}", texts.join(" UNION ALL ")).into_bytes()
+}
+
+/// The locking clause of a SELECT over rows that this transaction has locked already: it waits for nobody.
+pub(crate) fn lock_own(server: Server) -> &'static str {
+    // MySQL 8.0.1, MariaDB 10.6.0 (release notes).
+    let skips = server.version >= if server.mariadb { 100_600 } else { 80_001 };
+    if skips { "FOR UPDATE SKIP LOCKED" } else { "FOR UPDATE" }
+}
+
 /// `innodb_snapshot_isolation` came in 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2 (MariaDB
 /// release notes, MDEV-35124): naming it elsewhere is error 1193.
 fn knows_snapshot_isolation(version: u32) -> bool {
