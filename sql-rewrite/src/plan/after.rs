@@ -7,7 +7,7 @@
 use super::{
     Key, Refusal, dirty_log,
     given::RowKeys,
-    keys::{Touched, restriction},
+    keys::{BY_PRIMARY_KEY, Touched, by_key, restriction},
     mirror::{Change, Mirror},
     pins,
     program::KeyColumns,
@@ -72,7 +72,7 @@ pub(crate) struct Listed {
 pub(crate) struct HeldRows {
     /// What is read of them.
     pub(crate) columns: KeyColumns,
-    /// Tables, and for each a condition that an index answers.
+    /// Tables with the index to use, and for each a condition that it answers.
     pub(crate) conditions: Vec<(String, String)>,
     /// The most rows that a condition can hold for.
     pub(crate) limit: usize,
@@ -89,10 +89,11 @@ impl After {
                 let touched = listed.touched(&self.mirror, ran).ok()?;
                 let keys: Vec<&Key> = touched.iter().map(|row| &row.key).collect();
                 let text = format!(
-                    "SELECT 1 FROM {} WHERE {} LIMIT {} LOCK IN SHARE MODE",
+                    "SELECT 1 FROM {} {BY_PRIMARY_KEY} WHERE {} LIMIT {} {}",
                     self.mirror.schema.table.legacy().quoted(),
                     restriction(&self.mirror.schema, "", &keys),
                     listed.rows.len(),
+                    pins::lock_own(self.mirror.server),
                 );
                 Some(text.into_bytes())
             }
@@ -170,9 +171,10 @@ impl After {
         for (_, shard) in schema.table.numbered_shards().filter(|(id, _)| Some(*id) != target) {
             for key in schema.unique_keys.iter().filter(|key| !contains_shard_key(schema, &key.columns)) {
                 let rest = format!(
-                    "s FROM {} AS l STRAIGHT_JOIN {} AS s ON {} WHERE {rows}",
+                    "s FROM {} AS l {BY_PRIMARY_KEY} STRAIGHT_JOIN {} AS s {} ON {} WHERE {rows}",
                     schema.table.legacy().quoted(),
                     shard.quoted(),
+                    by_key(&key.name),
                     same_values(key, "s", "l"),
                 );
                 effects.push(pins::own(self.mirror.server, "DELETE", &rest));

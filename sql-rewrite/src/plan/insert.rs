@@ -5,7 +5,7 @@ use super::{
     after::{Follow, HeldRows, Listed, TouchedBy},
     change::write,
     given::{RowKeys, Rows},
-    keys::{Touched, restriction},
+    keys::{BY_PRIMARY_KEY, Touched, restriction},
     mirror::Change,
     on_duplicate::check_assignments,
     program::{KeyColumns, Work},
@@ -127,10 +127,9 @@ fn met(cx: &Context<'_>, insert: &Insert, rows: &Rows, keys: Vec<RowKeys>) -> Re
     let mut conditions = Vec::new();
     if !given.is_empty() {
         let keys: Vec<&Key> = given.iter().map(|row| &row.key).collect();
-        conditions.push((table.clone(), restriction(cx.schema, "", &keys)));
+        conditions.push((format!("{table} {BY_PRIMARY_KEY}"), restriction(cx.schema, "", &keys)));
     }
-    let by_value = held.conditions(&|_| true).into_iter();
-    conditions.extend(by_value.map(|condition| (table.clone(), condition)));
+    conditions.extend(held.conditions(&table, &|_| true));
     let held = HeldRows { columns: KeyColumns::plain(cx), conditions, limit: count };
     let (touched, follow) = (TouchedBy::Select(held), Follow::Mirror(Change::Kept));
     Ok(Effects::After(Box::new(After { mirror: cx.mirror(), touched, follow })))

@@ -15,7 +15,7 @@ use super::{
     context::{Naming, Renames},
     given::{RowKeys, Rows, column_names},
     insert::{check, check_last_insert_id},
-    keys::restriction,
+    keys::{BY_PRIMARY_KEY, restriction},
     mirror::Mirror,
     program::{KeyColumns, Logged, Work},
     refusal,
@@ -50,8 +50,8 @@ pub(crate) struct SplitInsert {
 struct Met {
     mirror: Mirror,
     columns: KeyColumns,
-    /// Conditions by their values, each with the shard that takes the rows.
-    conditions: Vec<(ShardId, String)>,
+    /// How the shards that take the rows are read by their values, and the conditions.
+    conditions: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -127,9 +127,9 @@ fn met(cx: &Context<'_>, insert: &Insert, rows: &Rows, keys: &[RowKeys]) -> Resu
     }
     let held = Held::new(cx, rows)?;
     let mut conditions = Vec::new();
-    for (shard, _) in cx.table().numbered_shards() {
+    for (shard, name) in cx.table().numbered_shards() {
         let here = |row: usize| keys.get(row).is_some_and(|keys| keys.shard == Some(shard));
-        conditions.extend(held.conditions(&here).into_iter().map(|condition| (shard, condition)));
+        conditions.extend(held.conditions(&name.quoted(), &here));
     }
     Ok(Some(Met { mirror: cx.mirror(), columns: KeyColumns::plain(cx), conditions }))
 }
@@ -209,10 +209,11 @@ impl Met {
             let here: Vec<&Key> =
                 keys.iter().zip(placed).filter(|(_, at)| **at == shard).map(|(key, _)| key).collect();
             if !here.is_empty() {
-                conditions.push((name(shard), restriction(schema, "", &here)));
+                let table = format!("{} {BY_PRIMARY_KEY}", name(shard));
+                conditions.push((table, restriction(schema, "", &here)));
             }
         }
-        conditions.extend(self.conditions.iter().map(|(shard, condition)| (name(*shard), condition.clone())));
+        conditions.extend(self.conditions.iter().cloned());
         let held = HeldRows { columns: self.columns.clone(), conditions, limit: keys.len() };
         let touched = TouchedBy::Select(held);
         Effects::After(Box::new(After { mirror: self.mirror.clone(), touched, follow: Follow::Log }))

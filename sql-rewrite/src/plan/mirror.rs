@@ -11,7 +11,7 @@ use topology::{Phase, QualifiedName, ShardId, TableSchema, quote_ident};
 
 use super::{
     Key,
-    keys::{Touched, restriction, same_key},
+    keys::{BY_PRIMARY_KEY, Touched, restriction, same_key},
     pins,
 };
 use crate::Server;
@@ -90,7 +90,7 @@ impl Mirror {
     fn replace(&self, id: ShardId, shard: &QualifiedName, keys: &[&Key]) -> Vec<u8> {
         let columns = self.schema.stored_column_list();
         let rest = format!(
-            "INTO {} ({columns}) SELECT {columns} FROM {} WHERE {} AND {} LOCK IN SHARE MODE",
+            "INTO {} ({columns}) SELECT {columns} FROM {} {BY_PRIMARY_KEY} WHERE {} AND {} LOCK IN SHARE MODE",
             shard.quoted(),
             self.schema.table.legacy().quoted(),
             restriction(&self.schema, "", keys),

@@ -5,14 +5,15 @@ use topology::{TableSchema, UniqueKey, quote_ident};
 use super::{
     Context, Refusal,
     given::{Given, Rows},
+    keys::by_key,
     refusal,
 };
 
 /// For each unique key, conditions that name the rows which hold a value that the statement gives.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Held {
-    /// Indices of the rows that the conditions are of, and the conditions, one for each row: `(u=5 AND v=7)`.
-    by_key: Vec<Vec<(usize, String)>>,
+    /// The key's name, indices of the rows that the conditions are of, and one for each row: `(u=5 AND v=7)`.
+    by_key: Vec<(String, Vec<(usize, String)>)>,
 }
 
 impl Held {
@@ -25,23 +26,24 @@ impl Held {
             for row in 0..rows.len() {
                 conditions.extend(condition(cx, key, rows, row)?.map(|condition| (row, condition)));
             }
-            by_key.push(conditions);
+            by_key.push((key.name.clone(), conditions));
         }
         Ok(Self { by_key })
     }
 
-    /// A condition for each unique key of which one of the rows gives a value.
-    pub(crate) fn conditions(&self, of: &dyn Fn(usize) -> bool) -> Vec<String> {
-        let all = |conditions: &Vec<(usize, String)>| {
+    /// For each unique key of which one of the rows gives a value, how `table` is read by it, and the condition.
+    pub(crate) fn conditions(&self, table: &str, of: &dyn Fn(usize) -> bool) -> Vec<(String, String)> {
+        let all = |(key, conditions): &(String, Vec<(usize, String)>)| {
             let given = conditions.iter().filter(|(row, _)| of(*row));
-            given.map(|(_, condition)| condition.as_str()).collect::<Vec<_>>().join(" OR ")
+            let given: Vec<&str> = given.map(|(_, condition)| condition.as_str()).collect();
+            (format!("{table} {}", by_key(key)), given.join(" OR "))
         };
-        self.by_key.iter().map(all).filter(|condition| !condition.is_empty()).collect()
+        self.by_key.iter().map(all).filter(|(_, condition)| !condition.is_empty()).collect()
     }
 
     /// Whether a row gives a value for some unique key: it is found by that, whatever its id is.
     pub(crate) fn names(&self, row: usize) -> bool {
-        self.by_key.iter().flatten().any(|(named, _)| *named == row)
+        self.by_key.iter().flat_map(|(_, conditions)| conditions).any(|(named, _)| *named == row)
     }
 }
 
