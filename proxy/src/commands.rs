@@ -88,9 +88,7 @@ impl Session {
     async fn query_without_tables(&mut self, command: &Packet, sql: &[u8]) -> Flow<()> {
         if !may_change_session(sql) {
             self.relay_command(command).await?;
-            if !self.in_clients_transaction() {
-                self.one_shots.clear();
-            }
+            self.spend_one_shots();
             return Ok(());
         }
         let known = self.facts.as_ref().map_or_else(|| self.default_facts(), |known| known.facts.clone());
@@ -161,10 +159,11 @@ impl Session {
 
     /// Remembers what a statement did to the session.
     fn note_head(&mut self, statement: &Statement, done: &Done) {
-        if may_lock_tables(statement) {
-            // Also if it failed: a procedure may have done so before.
+        // Also if it failed: a procedure, or an earlier statement of the same text, may have done so before.
+        if may_lock_tables(statement.head()) {
             self.locks.get_or_insert_default();
         }
+        self.maybe_xa |= *statement.head() == Head::Xa || hides_statements(statement.head());
         if matches!(done, Done::Failed) {
             return;
         }
@@ -174,7 +173,6 @@ impl Session {
                 self.facts = None;
                 return;
             }
-            Head::Xa => self.in_xa = begins_xa(statement.text()),
             Head::UnlockTables => self.locks = None,
             Head::Prepare { name, text: Some(text) } => {
                 if self.plane.planner.mentions(text) {
@@ -198,7 +196,7 @@ impl Session {
             _ => self.facts = None,
         }
         if !matches!(statement.head(), Head::Set | Head::Use(_)) {
-            self.one_shots.clear();
+            self.spend_one_shots();
         }
     }
 
@@ -279,9 +277,7 @@ impl Session {
         self.kept_warnings = None;
         let Some(known) = self.prepared.get_mut(&id) else {
             self.relay_command(command).await?;
-            if !self.in_clients_transaction() {
-                self.one_shots.clear();
-            }
+            self.spend_one_shots();
             return Ok(());
         };
         let params = usize::from(known.params);
@@ -341,24 +337,20 @@ fn may_hide_execute(sql: &[u8]) -> bool {
 }
 
 /// Whether LOCK TABLES may be in force after it: by itself, by FLUSH TABLES … WITH READ LOCK, or inside
-/// something whose text is not seen (stored procedures may run both as dynamic SQL).
-fn may_lock_tables(statement: &Statement) -> bool {
+/// something whose text is not seen (stored procedures may run the latter as dynamic SQL).
+const fn may_lock_tables(head: &Head) -> bool {
+    matches!(head, Head::LockTables | Head::Admin) || hides_statements(head)
+}
+
+/// Whether it runs statements that are not seen, or is not understood.
+const fn hides_statements(head: &Head) -> bool {
     matches!(
-        statement.head(),
-        Head::LockTables
-            | Head::Admin
-            | Head::Call
+        head,
+        Head::Call
             | Head::Execute { .. }
             | Head::ExecuteImmediate { .. }
             | Head::BeginNotAtomic
             | Head::SetStatement(_)
             | Head::Other
     )
-}
-
-/// `XA START` or `XA BEGIN`; every other XA statement ends or follows the branch.
-fn begins_xa(text: &[u8]) -> bool {
-    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let verb = words.nth(1).unwrap_or_default();
-    verb.eq_ignore_ascii_case(b"START") || verb.eq_ignore_ascii_case(b"BEGIN")
 }

@@ -53,11 +53,13 @@ pub(crate) struct Session {
     pub text_prepared: HashMap<Vec<u8>, Vec<u8>>,
     /// `SET TRANSACTION` that the next transaction will use up.
     pub one_shots: Vec<Vec<u8>>,
+    /// The transaction that they are for is open; they say how it reads.
+    pub one_shots_in_use: bool,
     /// LOCK TABLES may be in force: what the client locked of configured tables, if it was by a
     /// statement that Shunt added the gate to.
     pub locks: Option<Vec<TableLock>>,
-    /// Between XA START and XA END.
-    pub in_xa: bool,
+    /// An XA branch may be open: home is asked.
+    pub maybe_xa: bool,
     /// Warnings of the client's last statement, where Shunt's own statements followed it.
     pub kept_warnings: Option<Rows>,
     /// The running command's rows are binary.
@@ -101,8 +103,9 @@ impl Session {
             prepared: HashMap::new(),
             text_prepared: HashMap::new(),
             one_shots: Vec::new(),
+            one_shots_in_use: false,
             locks: None,
-            in_xa: false,
+            maybe_xa: false,
             kept_warnings: None,
             binary_rows: false,
             tried_new_block: false,
@@ -222,8 +225,9 @@ impl Session {
         self.prepared.clear();
         self.text_prepared.clear();
         self.one_shots.clear();
+        self.one_shots_in_use = false;
         self.locks = None;
-        self.in_xa = false;
+        self.maybe_xa = false;
         self.kept_warnings = None;
     }
 
@@ -242,6 +246,16 @@ impl Session {
             lower_case_table_names: false,
             multi_statements: self.relay.caps.multi_statements(),
             auto_increment_increment: 1,
+        }
+    }
+
+    /// A statement has run: the one-shot settings were for it, or for the transaction that it is part of.
+    pub(crate) fn spend_one_shots(&mut self) {
+        if self.relay.status.in_transaction() {
+            self.one_shots_in_use = !self.one_shots.is_empty();
+        } else if self.one_shots_in_use || self.relay.status.autocommit() {
+            self.one_shots.clear();
+            self.one_shots_in_use = false;
         }
     }
 

@@ -17,6 +17,7 @@
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
 pub mod app;
+pub mod bench;
 pub mod client;
 pub mod demo;
 pub mod differential;

@@ -16,6 +16,7 @@ use crate::Outcome;
 const POLL: Duration = Duration::from_millis(5);
 
 /// The flag of one table.
+#[derive(Debug)]
 pub struct Flag {
     url: String,
     /// `None`: the driver sets the key, where no `redis-cli` is installed.

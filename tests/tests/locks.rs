@@ -5,92 +5,23 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
-use mysql_async::{ChangeUserOpts, Conn, Error, Opts, prelude::Queryable};
+use mysql_async::{ChangeUserOpts, Conn, Error, prelude::Queryable};
 use tests::{
     Outcome,
+    bench::{Bench, ROWS, STEP_LIMIT, refused},
     client::Client,
-    home::Home,
-    servers::{self, Kind},
-    shunt::{Setup, Sidecar},
-    walk::Flag,
+    servers::Kind,
 };
 use topology::Phase;
 
-/// A step of the walk with its guards: the tables are small.
-const STEP_LIMIT: Duration = Duration::from_secs(60);
-
-const TABLES: [&str; 2] = [
-    "CREATE TABLE user (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40) NOT NULL DEFAULT '', KEY name (name))",
-    "CREATE TABLE orders (id INT PRIMARY KEY, n INT)",
-];
-
-struct Bench {
-    kind: Kind,
-    home: Home,
-    flag: Flag,
-    sidecar: Sidecar,
-    schema: String,
-    phase: Phase,
-}
-
-impl Bench {
-    /// `user` with the rows 1 to 9, through a sidecar in 1100; the same tables in `<schema>_twin`.
-    async fn new(kind: Kind, schema: &str) -> Outcome<Self> {
-        let mut home = Home::claim(kind).await?;
-        let twin = format!("{schema}_twin");
-        home.clean(&[schema, &twin]).await?;
-        for schema in [schema, &twin] {
-            home.root().query_drop(format!("USE {schema}")).await?;
-            for table in TABLES {
-                home.root().query_drop(table).await?;
-            }
-            let rows: Vec<String> = (1..10).map(|i| format!("({i},'n{i}')")).collect();
-            home.root().query_drop(format!("INSERT INTO user VALUES {}", rows.join(","))).await?;
-        }
-        home.root().query_drop(format!("USE {schema}")).await?;
-        for i in 0..10 {
-            home.root().query_drop(format!("CREATE TABLE user_{i} LIKE user")).await?;
-        }
-        let (redis, key) = (servers::redis_url()?, format!("migrate_{schema}_{}", kind.name()));
-        let mut flag = Flag::connect(&redis, None, &key).await?;
-        flag.forget().await?;
-        let sidecar = Sidecar::start(&Setup::user(&home, schema, &redis, &key)?, "locks").await?;
-        flag.until("a gate", STEP_LIMIT, |state| state.phase == Some(Phase::Legacy)).await?;
-        Ok(Self { kind, home, flag, sidecar, schema: schema.to_owned(), phase: Phase::Legacy })
-    }
-
-    async fn walk_to(&mut self, phase: Phase) -> Outcome {
-        self.flag.walk_to(phase, STEP_LIMIT).await?;
-        self.phase = phase;
-        if phase == Phase::DualWrite {
-            self.flag.until("a certified copy", STEP_LIMIT, tests::walk::State::certified).await?;
-        }
-        Ok(())
-    }
-
-    fn opts(&self) -> Opts {
-        self.home.app_opts(Some(("127.0.0.1", self.sidecar.port())), &self.schema).unwrap()
-    }
-
-    async fn conn(&self) -> Conn {
-        Conn::new(self.opts()).await.unwrap()
-    }
-
-    async fn root(&mut self, sql: &str) -> Outcome {
-        Ok(self.home.root().query_drop(sql).await?)
-    }
-
-    /// Whether somebody else's write has to wait.
-    async fn others_wait(&self) -> bool {
-        let mut other = self.conn().await;
-        other.query_drop("SET SESSION lock_wait_timeout = 1").await.unwrap();
-        match other.query_drop("UPDATE user SET name = name WHERE id = 9").await {
-            Ok(()) => false,
-            Err(Error::Server(error)) if error.code == 1205 => true,
-            Err(error) => panic!("{}: {error}", self.phase),
-        }
+/// Whether somebody else's write has to wait.
+async fn others_wait(bench: &Bench) -> bool {
+    let mut other = bench.conn().await.unwrap();
+    other.query_drop("SET SESSION lock_wait_timeout = 1").await.unwrap();
+    match other.query_drop("UPDATE user SET name = name WHERE id = 9").await {
+        Ok(()) => false,
+        Err(Error::Server(error)) if error.code == 1205 => true,
+        Err(error) => panic!("{}: {error}", bench.phase),
     }
 }
 
@@ -98,16 +29,9 @@ async fn name_of(conn: &mut Conn, id: u64) -> String {
     conn.query_first(format!("SELECT name FROM user WHERE id = {id}")).await.unwrap().unwrap()
 }
 
-fn refused(result: Result<(), Error>) -> (u16, String) {
-    match result {
-        Err(Error::Server(error)) => (error.code, error.message),
-        other => panic!("an error of the server was expected: {other:?}"),
-    }
-}
-
 /// After every kind of write the locks are still there.
 async fn the_locks_outlast_every_write(bench: &mut Bench) {
-    let mut conn = bench.conn().await;
+    let mut conn = bench.conn().await.unwrap();
     for sql in [
         "UPDATE user SET name = 'a' WHERE id = 1",
         "UPDATE user SET name = 'b' WHERE name = 'a'",
@@ -118,10 +42,10 @@ async fn the_locks_outlast_every_write(bench: &mut Bench) {
     ] {
         conn.query_drop("LOCK TABLES user WRITE").await.unwrap();
         let _ = conn.query_drop(sql).await;
-        assert!(bench.others_wait().await, "{} {sql}", bench.phase);
+        assert!(others_wait(bench).await, "{} {sql}", bench.phase);
     }
     conn.query_drop("UNLOCK TABLES").await.unwrap();
-    assert!(!bench.others_wait().await, "{}", bench.phase);
+    assert!(!others_wait(bench).await, "{}", bench.phase);
 }
 
 /// Whatever ends the locks on the server ends them through Shunt: nobody waits, the session writes on.
@@ -135,7 +59,7 @@ async fn what_ends_locks(bench: &mut Bench) {
         "user",
         "quit",
     ] {
-        let mut conn = bench.conn().await;
+        let mut conn = bench.conn().await.unwrap();
         conn.query_drop("LOCK TABLES user WRITE").await.unwrap();
         conn.query_drop("UPDATE user SET name = 'held' WHERE id = 2").await.unwrap();
         match end {
@@ -143,17 +67,20 @@ async fn what_ends_locks(bench: &mut Bench) {
             "user" => conn.change_user(ChangeUserOpts::default()).await.unwrap(),
             "quit" => {
                 conn.disconnect().await.unwrap();
-                conn = bench.conn().await;
+                conn = bench.conn().await.unwrap();
             }
             sql => conn.query_drop(sql).await.unwrap(),
         }
         if end == "quit" || end == "reset" || end == "user" {
             conn.query_drop(format!("USE {}", bench.schema)).await.unwrap();
         }
-        assert!(!bench.others_wait().await, "{} {end}", bench.phase);
+        assert!(!others_wait(bench).await, "{} {end}", bench.phase);
         let write = conn.query_drop("UPDATE user SET name = 'on' WHERE id = 2").await;
         if end == "LOCK TABLES orders READ" {
-            assert_eq!(refused(write), (1100, "Table 'user' was not locked with LOCK TABLES".to_owned()));
+            assert_eq!(
+                refused(write).unwrap(),
+                (1100, "Table 'user' was not locked with LOCK TABLES".to_owned())
+            );
             conn.query_drop("UNLOCK TABLES").await.unwrap();
         } else {
             write.unwrap_or_else(|error| panic!("{} {end}: {error}", bench.phase));
@@ -169,20 +96,20 @@ async fn a_failing_write_is_undone(bench: &mut Bench) {
     let mirrored = "BEFORE INSERT ON user_4 FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'";
     bench.root(&format!("CREATE TRIGGER fails {fails}")).await.unwrap();
     bench.root(&format!("CREATE TRIGGER mirrored {mirrored}")).await.unwrap();
-    let mut conn = bench.conn().await;
+    let mut conn = bench.conn().await.unwrap();
     conn.query_drop("LOCK TABLES user WRITE, orders WRITE").await.unwrap();
     conn.query_drop("UPDATE user SET name = 'before' WHERE id = 3").await.unwrap();
     for sql in
         ["UPDATE user SET name = 'bad' WHERE id IN (3, 4)", "UPDATE user SET name = 'bad' WHERE id = 4"]
     {
-        let (code, message) = refused(conn.query_drop(sql).await);
+        let (code, message) = refused(conn.query_drop(sql).await).unwrap();
         assert_eq!((code, message.as_str()), (1644, "no"), "{}", bench.phase);
     }
     assert_eq!(name_of(&mut conn, 3).await, "before");
     assert_eq!(name_of(&mut conn, 4).await, "n4");
     let autocommit: Option<u8> = conn.query_first("SELECT @@autocommit").await.unwrap();
     assert_eq!(autocommit, Some(1));
-    assert!(bench.others_wait().await, "{}", bench.phase);
+    assert!(others_wait(bench).await, "{}", bench.phase);
     conn.query_drop("INSERT INTO orders VALUES (1, 1)").await.unwrap();
     conn.query_drop("UNLOCK TABLES").await.unwrap();
     conn.query_drop("DELETE FROM orders").await.unwrap();
@@ -195,7 +122,7 @@ async fn a_failing_write_is_undone(bench: &mut Bench) {
 /// state: it must not hear of the autocommit mode that Shunt switches.
 async fn nothing_of_autocommit_is_told(bench: &mut Bench) {
     let twin = format!("{}_twin", bench.schema);
-    let mut real = Client::tracking(&bench.opts()).await.unwrap();
+    let mut real = Client::tracking(&bench.opts(0).unwrap()).await.unwrap();
     let mut direct = Client::tracking(&bench.home.app_opts(None, &twin).unwrap()).await.unwrap();
     for sql in [
         "SET session_track_system_variables = 'autocommit'",
@@ -235,7 +162,7 @@ async fn unseen_locks_let_no_write_through(bench: &mut Bench) {
     if bench.kind == Kind::MariaDb && bench.phase == Phase::Legacy {
         ways.push("EXECUTE IMMEDIATE 'LOCK TABLES user WRITE'");
     }
-    let mut conn = bench.conn().await;
+    let mut conn = bench.conn().await.unwrap();
     for way in ways {
         conn.query_drop(way).await.unwrap();
         for sql in [
@@ -245,7 +172,7 @@ async fn unseen_locks_let_no_write_through(bench: &mut Bench) {
             "INSERT INTO user (name) VALUES ('lost')",
             "SELECT name FROM user WHERE id = 6 FOR UPDATE",
         ] {
-            let (code, message) = refused(conn.query_drop(sql).await);
+            let (code, message) = refused(conn.query_drop(sql).await).unwrap();
             assert_eq!(code, 1235, "{} {way}; {sql}: {message}", bench.phase);
             assert!(message.contains("not by a LOCK TABLES that Shunt has seen"), "{message}");
         }
@@ -258,24 +185,19 @@ async fn unseen_locks_let_no_write_through(bench: &mut Bench) {
 
 /// A LOCK TABLES that meets the end of an epoch, and whose list has a table that does not exist.
 async fn a_new_epoch_is_not_noticed(bench: &mut Bench) {
-    let gate = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shunt' \
-                AND TABLE_NAME LIKE 'gate%'";
-    let mut conn = bench.conn().await;
+    let mut conn = bench.conn().await.unwrap();
     conn.query_drop("UPDATE user SET name = name WHERE id = 1").await.unwrap();
-    let old: String = bench.home.root().query_first(gate).await.unwrap().unwrap();
-    let (head, rest) = old.strip_prefix("gate_user_").map(|rest| rest.split_once('_').unwrap()).unwrap();
-    let new = format!("gate_user_{}_{rest}", head.parse::<u64>().unwrap() + 1);
-    bench.root(&format!("RENAME TABLE shunt.{old} TO shunt.{new}")).await.unwrap();
+    assert!(bench.flip_by_hand(Phase::Legacy).await.unwrap());
     conn.query_drop("LOCK TABLES user WRITE").await.unwrap();
     conn.query_drop("UPDATE user SET name = 'anew' WHERE id = 1").await.unwrap();
-    let (code, message) = refused(conn.query_drop("LOCK TABLES user WRITE, nosuch READ").await);
+    let (code, message) = refused(conn.query_drop("LOCK TABLES user WRITE, nosuch READ").await).unwrap();
     assert_eq!((code, message), (1146, format!("Table '{}.nosuch' doesn't exist", bench.schema)));
     conn.query_drop("UPDATE user SET name = 'unlocked' WHERE id = 1").await.unwrap();
 }
 
 /// The gate is held as long as the locks are: a flip waits, and names the connection.
 async fn a_flip_waits_for_the_locks(bench: &mut Bench, next: Phase, lock: &str) {
-    let mut conn = bench.conn().await;
+    let mut conn = bench.conn().await.unwrap();
     conn.query_drop(lock).await.unwrap();
     bench.flag.set(next).await.unwrap();
     let what = "a flip that is held up by the locks";
@@ -285,7 +207,7 @@ async fn a_flip_waits_for_the_locks(bench: &mut Bench, next: Phase, lock: &str) 
         assert!(state.refusal.contains(&format!("connection {} ", conn.id())), "{state:?}");
     }
     let count: Option<u64> = conn.query_first("SELECT COUNT(*) FROM user").await.unwrap();
-    assert_eq!((state.phase, count), (Some(bench.phase), Some(9)));
+    assert_eq!((state.phase, count), (Some(bench.phase), Some(u64::from(ROWS))));
     conn.query_drop("UNLOCK TABLES").await.unwrap();
     bench.walk_to(next).await.unwrap();
 }
@@ -309,7 +231,7 @@ async fn in_every_phase(kind: Kind) -> Outcome {
         };
         a_flip_waits_for_the_locks(&mut bench, next, lock).await;
     }
-    bench.sidecar.stop().await
+    bench.sidecars[0].stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,11 +247,11 @@ async fn locks_hold_in_every_phase_on_mariadb() {
 async fn a_missing_grant_is_named(kind: Kind) -> Outcome {
     let mut bench = Bench::new(kind, "lockgrantdb").await?;
     bench.root("REVOKE LOCK TABLES ON shunt.* FROM 'app'@'%'").await?;
-    let mut conn = bench.conn().await;
-    let (code, message) = refused(conn.query_drop("LOCK TABLES user READ").await);
+    let mut conn = bench.conn().await.unwrap();
+    let (code, message) = refused(conn.query_drop("LOCK TABLES user READ").await).unwrap();
     assert_eq!(code, 1044, "{message}");
     assert!(message.contains("GRANT SELECT, LOCK TABLES ON `shunt`.* TO 'app'@"), "{message}");
-    assert!(!bench.others_wait().await);
+    assert!(!others_wait(&bench).await);
     Ok(())
 }
 

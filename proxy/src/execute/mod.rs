@@ -21,7 +21,7 @@ use std::{
 };
 
 use flag_client::{GateUnavailable, Snapshot};
-use sql_rewrite::{Facts, Plan, Refusal, Statement, TableLock, TableView, Value};
+use sql_rewrite::{Facts, Head, Plan, Refusal, Statement, TableLock, TableView, Value};
 use topology::{Epoch, Phase, TableId};
 use wire::packet::ErrInfo;
 
@@ -113,13 +113,15 @@ impl Session {
             Err(opened) => return self.not_opened(opened, false).await,
         };
         let plan = self.plan(statement, snapshots, origin, locked);
-        if self.in_xa && takes_gate(&plan) {
-            return self.refuse(&in_xa()).await;
+        let takes_gate = takes_gate(&plan) || self.reads_under_gate(statement, &plan);
+        if takes_gate && self.in_xa().await? {
+            return self.refuse(&refused_in_xa()).await;
         }
         if locked == Locked::WithoutGate && reads_or_writes(&plan) {
             return self.not_locked(statement).await;
         }
-        if let Some(held) = held(&plan, snapshots) {
+        // In `hold` writes wait, plain reads do not.
+        if let Some(held) = snapshots.iter().find(|snapshot| takes_gate && snapshot.phase().is_none()) {
             return match self.wait_for_epoch(&held.gate.table, held.epoch(), deadline).await {
                 Ok(()) => Ok(Done::Again),
                 Err(error) => self.unavailable(&error).await,
@@ -136,15 +138,32 @@ impl Session {
         origin: Origin<'_>,
     ) -> Flow<Done> {
         match plan {
+            Plan::Relay if self.reads_under_gate(statement, plan) => {
+                self.gated(statement, snapshots, origin).await
+            }
             Plan::Relay => self.plain_read(snapshots, origin).await,
             Plan::Gated { implicit_commit: true, .. } => self.gate_then_relay(snapshots, origin).await,
             Plan::Gated { .. } => self.gated(statement, snapshots, origin).await,
-            Plan::ShardRead(read) => self.shard_read(read, snapshots, origin).await,
+            Plan::ShardRead(read) => {
+                let gated = self.reads_under_gate(statement, plan);
+                self.shard_read(read, gated, snapshots, origin).await
+            }
             Plan::Write(write) => self.write(write, snapshots, origin).await,
             Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,
             Plan::Fail(error) => self.fail(ErrInfo::new(error.code, b"HY000", error.message.clone())).await,
             Plan::Refuse(refusal) => self.refuse(refusal).await,
         }
+    }
+
+    /// Whether a plain read takes row locks that the transaction keeps (SERIALIZABLE): a later phase's writers
+    /// would not meet them.
+    fn reads_under_gate(&self, statement: &Statement, plan: &Plan) -> bool {
+        let reads = match plan {
+            Plan::ShardRead(_) => true,
+            Plan::Relay => matches!(statement.head(), Head::Select | Head::Set | Head::Do),
+            _ => false,
+        };
+        reads && !statement.tables().is_empty() && self.in_clients_transaction() && self.reads_lock()
     }
 
     /// What each table of the statement is planned by; confirmed within the lease, so that a plain
@@ -211,17 +230,12 @@ fn reads_or_writes(plan: &Plan) -> bool {
 }
 
 /// A prepared branch outlives its connection, and on MariaDB loses its gate with it.
-fn in_xa() -> Refusal {
+fn refused_in_xa() -> Refusal {
     Refusal {
         reason: "xa",
         message: "an XA transaction cannot write or lock a sharded table; nothing was done: use an ordinary transaction"
             .to_owned(),
     }
-}
-
-/// The snapshot in `hold` that keeps this plan from running: writes wait, plain reads do not.
-fn held<'s>(plan: &Plan, snapshots: &'s Snapshots) -> Option<&'s Arc<Snapshot>> {
-    snapshots.iter().find(|snapshot| takes_gate(plan) && snapshot.phase().is_none())
 }
 
 /// Whether the side that was read under `before` is still written under `now`; if so a read that

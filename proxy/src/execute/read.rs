@@ -30,17 +30,18 @@ impl Session {
         self.pass_own_answer(origin).await
     }
 
-    /// Runs a read over shard tables.
+    /// Runs a read over shard tables; `under_gate` although it has no locking clause.
     pub(super) async fn shard_read(
         &mut self,
         read: &ShardRead,
+        under_gate: bool,
         snapshots: &Snapshots,
         origin: Origin<'_>,
     ) -> Flow<Done> {
         let clients = self.in_clients_transaction();
         // LOCK TABLES holds the gate, and one statement is a transaction by itself.
         let locked = self.locks.is_some() && !clients;
-        let gated = (read.locking && !locked) || (clients && self.reads_lock());
+        let gated = (read.locking && !locked) || under_gate;
         if gated {
             let opened = if clients {
                 self.gate_in_clients_transaction(snapshots).await?

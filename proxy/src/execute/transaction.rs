@@ -93,6 +93,10 @@ impl Session {
             NO_SUCH_TABLE => Opened::EpochOver(snapshot.gate.table.clone(), snapshot.epoch()),
             NOT_LOCKED => Opened::NotLocked,
             DEADLOCK if !self.in_clients_transaction() => Opened::Again,
+            DEADLOCK => {
+                tracing::warn!(table = %snapshot.gate.table, "flip_deadlock: a client's transaction was rolled back at the gate");
+                Opened::Failed(error)
+            }
             code if TIMEOUTS.contains(&code) => Opened::Again,
             TABLE_ACCESS_DENIED => Opened::Failed(self.grant_missing(&error)),
             _ => Opened::Failed(error),
@@ -136,6 +140,20 @@ impl Session {
             (.., Answer::Err(error)) if matches!(gates, Opened::Held) => Ok(Opened::Failed(error)),
             _ => Ok(gates),
         }
+    }
+
+    /// Whether an XA branch is open and active. A procedure may have begun it, so home is asked, by ending
+    /// one that nobody has: in an active branch that is error 1397, anywhere else 1399, and nothing else
+    /// happens.
+    pub(super) async fn in_xa(&mut self) -> Flow<bool> {
+        /// `ER_XAER_NOTA`.
+        const UNKNOWN_XID: u16 = 1397;
+        if self.maybe_xa {
+            self.send(&format!("XA END '{}'", self.savepoint));
+            self.flush().await?;
+            self.maybe_xa = matches!(self.answer().await?, Answer::Err(error) if error.code == UNKNOWN_XID);
+        }
+        Ok(self.maybe_xa)
     }
 
     /// Ends Shunt's own transaction; the answer is the server's.

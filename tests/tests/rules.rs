@@ -1,0 +1,351 @@
+//! The rules of the gate, kept by real sidecars: every form in which a transaction ends unseen, what an attempt
+//! that met the end of an epoch leaves behind, the client's own limits on the gate, XA, SERIALIZABLE.
+//!
+//! The test renames the gate itself, without a word to the sidecars, so that what follows at once is planned
+//! by a stale snapshot: only the gate can stop it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use mysql_async::{Conn, prelude::Queryable};
+use tests::{
+    Outcome,
+    bench::{Bench, refused},
+    servers::Kind,
+};
+use topology::Phase;
+
+macro_rules! on_both_servers {
+    ($($name:ident),* $(,)?) => {
+        mod mysql {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(super::Kind::MySql).await.unwrap(); })*
+        }
+        mod mariadb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name(super::Kind::MariaDb).await.unwrap(); })*
+        }
+    };
+}
+
+on_both_servers!(
+    a_transaction_that_ended_unseen_writes_in_no_wrong_epoch,
+    every_statement_that_writes_or_locks_holds_the_gate_in_1100,
+    a_write_that_met_the_end_of_an_epoch_happens_once,
+    one_shot_settings_survive_the_end_of_an_epoch,
+    the_clients_own_limits_on_the_gate_are_not_noticed,
+    xa_branches_are_found_wherever_they_began,
+    serializable_reads_hold_the_gate,
+);
+
+/// A way in which a transaction ends, changes or loses its gate without a word.
+struct Unseen {
+    before: &'static [&'static str],
+    /// The first statement on the table; ROW stands for the row's id.
+    first: &'static str,
+    end: &'static str,
+    /// The error code of `end`.
+    fails: u16,
+    /// A transaction is open afterwards.
+    open: bool,
+}
+
+const FIRST: &str = "UPDATE user SET name = 'first' WHERE id = ROW";
+
+const fn unseen(before: &'static [&'static str], end: &'static str, fails: u16, open: bool) -> Unseen {
+    Unseen { before, first: FIRST, end, fails, open }
+}
+
+const FORMS: [Unseen; 12] = [
+    // The DDL fails and has committed all the same; an ERR packet has no status flags.
+    unseen(&["BEGIN"], "CREATE TABLE orders (id INT)", 1050, false),
+    unseen(&["BEGIN"], "BEGIN", 0, true),
+    unseen(&["BEGIN"], "START TRANSACTION", 0, true),
+    unseen(&["BEGIN"], "COMMIT AND CHAIN", 0, true),
+    unseen(&["BEGIN"], "ROLLBACK AND CHAIN", 0, true),
+    unseen(&["SET completion_type = 1", "BEGIN"], "COMMIT", 0, true),
+    unseen(&["BEGIN"], "COMMIT; BEGIN", 0, true),
+    unseen(&["BEGIN"], "CALL commits_and_begins()", 0, true),
+    unseen(&["BEGIN"], "CALL commits()", 0, false),
+    unseen(&["SET autocommit = 0"], "COMMIT", 0, true),
+    unseen(&["SET autocommit = 0"], "SET autocommit = 1", 0, false),
+    // ROLLBACK TO gives the gate back where the transaction has locked no row (Django's nested atomic).
+    Unseen {
+        before: &["BEGIN", "SAVEPOINT a"],
+        first: "UPDATE user SET nosuch = 1 WHERE id = ROW",
+        end: "ROLLBACK TO a",
+        fails: 0,
+        open: true,
+    },
+];
+
+/// One session in a transaction that is about to end unseen.
+struct Session {
+    conn: Conn,
+    row: usize,
+    prepared: mysql_async::Statement,
+    as_text: bool,
+    form: &'static Unseen,
+}
+
+async fn begin(bench: &Bench, row: usize, as_text: bool, form: &'static Unseen) -> Outcome<Session> {
+    let mut conn = bench.conn().await?;
+    let prepared = conn.prep("UPDATE user SET n = n + 1 WHERE id = ?").await?;
+    for sql in form.before {
+        conn.query_drop(*sql).await?;
+    }
+    let first = conn.query_drop(form.first.replace("ROW", &row.to_string())).await;
+    assert_eq!(first.is_ok(), form.first == FIRST, "{}: {first:?}", form.end);
+    match conn.query_drop(form.end).await {
+        Ok(()) => assert_eq!(form.fails, 0, "{}", form.end),
+        Err(error) => assert_eq!(refused(Err(error))?.0, form.fails, "{}", form.end),
+    }
+    Ok(Session { conn, row, prepared, as_text, form })
+}
+
+/// Rules 2 and 3. All these transactions lose the gate; the fleet goes on to where only shards are written; each
+/// session writes on, text or binary, and must write where the new epoch says, exactly once, under the new gate
+/// until its transaction ends.
+async fn a_transaction_that_ended_unseen_writes_in_no_wrong_epoch(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "unseendb").await?;
+    let schema = bench.schema.clone();
+    for sql in [
+        "CREATE PROCEDURE commits() BEGIN COMMIT; END",
+        "CREATE PROCEDURE commits_and_begins() BEGIN COMMIT; START TRANSACTION; END",
+        &format!("GRANT CREATE, EXECUTE ON {schema}.* TO 'app'@'%'"),
+    ] {
+        bench.root(sql).await?;
+    }
+    bench.fill_shards().await?;
+    let mut sessions = Vec::new();
+    for (i, form) in FORMS.iter().enumerate() {
+        // MariaDB keeps the gate over ROLLBACK TO where it writes a binary log.
+        if kind == Kind::MariaDb && form.end == "ROLLBACK TO a" {
+            continue;
+        }
+        for as_text in [true, false] {
+            sessions.push(begin(&bench, 1 + 2 * i + usize::from(as_text), as_text, form).await?);
+        }
+    }
+    assert!(bench.flip_by_hand(Phase::Shards).await?, "somebody held the gate: {:?}", bench.holders().await?);
+    for session in &mut sessions {
+        let done = if session.as_text {
+            session.conn.query_drop(format!("UPDATE user SET n = n + 1 WHERE id = {}", session.row)).await
+        } else {
+            session.conn.exec_drop(&session.prepared, (session.row,)).await
+        };
+        done.map_err(|error| format!("{}: {error}", session.form.end))?;
+    }
+    let holders = bench.holders().await?;
+    for session in &mut sessions {
+        let form = session.form;
+        assert_eq!(holders.contains(&session.conn.id()), form.open, "{}: {holders:?}", form.end);
+        session.conn.query_drop("COMMIT AND NO CHAIN").await?;
+        let shard = bench.both_sides(session.row).await?.1;
+        assert_eq!(shard, Some(1), "{} as text: {}", form.end, session.as_text);
+    }
+    Ok(())
+}
+
+/// Rule 1: also in 1100, where nothing is mirrored yet.
+async fn every_statement_that_writes_or_locks_holds_the_gate_in_1100(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "gateddb").await?;
+    let mut conn = bench.conn().await?;
+    let prepared = conn.prep("UPDATE user SET n = ? WHERE id = ?").await?;
+    for sql in [
+        "INSERT INTO user (name) VALUES ('new')",
+        "REPLACE INTO user (id, name) VALUES (1, 'new')",
+        "UPDATE user SET n = 5 WHERE id = 2",
+        "UPDATE user u JOIN orders o ON o.id = u.id SET u.n = 6",
+        "DELETE FROM user WHERE id = 3",
+        "DELETE u FROM user u JOIN orders o ON o.id = u.id",
+        "INSERT INTO user (name) SELECT name FROM user WHERE id = 4",
+        "INSERT INTO orders SELECT id, 1 FROM user WHERE id = 5",
+        "SELECT * FROM user WHERE id = 6 FOR UPDATE",
+        "SELECT * FROM user WHERE id = 6 LOCK IN SHARE MODE",
+        "SELECT * FROM orders WHERE id IN (SELECT id FROM user) FOR UPDATE",
+        "UPDATE user SET n = n XOR 1 WHERE id = 7",
+        "",
+    ] {
+        conn.query_drop("BEGIN").await?;
+        match sql {
+            "" => conn.exec_drop(&prepared, (1, 8)).await?,
+            sql => conn.query_drop(sql).await.map_err(|error| format!("{sql}: {error}"))?,
+        }
+        assert!(bench.holders().await?.contains(&conn.id()), "{sql}");
+        conn.query_drop("ROLLBACK").await?;
+    }
+    conn.query_drop("BEGIN").await?;
+    conn.query_drop("SELECT * FROM user").await?;
+    assert!(!bench.holders().await?.contains(&conn.id()), "a plain read needs no gate");
+    conn.query_drop("COMMIT").await?;
+    // In autocommit mode as long as the statement runs: here it waits for a row.
+    let mut direct = bench.direct().await?;
+    direct.query_drop("BEGIN").await?;
+    direct.query_drop("UPDATE user SET n = 9 WHERE id = 9").await?;
+    let (mut waits, id) = (bench.conn().await?, conn.id());
+    let waiting = waits.id();
+    let write = tokio::spawn(async move { waits.query_drop("UPDATE user SET n = n + 1 WHERE id = 9").await });
+    while !bench.holders().await?.contains(&waiting) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!bench.holders().await?.contains(&id));
+    assert!(!bench.flip_by_hand(Phase::Legacy).await?, "the gate was renamed under a write");
+    direct.query_drop("COMMIT").await?;
+    write.await??;
+    assert_eq!(bench.both_sides(9).await?.0, Some(10));
+    Ok(())
+}
+
+/// Rule 3: a write in autocommit mode that met 1146 is undone, not committed by what comes next.
+async fn a_write_that_met_the_end_of_an_epoch_happens_once(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "oncedb").await?;
+    bench.fill_shards().await?;
+    let mut conn = bench.conn().await?;
+    let prepared = conn.prep("UPDATE user SET n = n + 1 WHERE id = ?").await?;
+    for (row, phase) in [(1, Phase::Legacy), (2, Phase::Legacy), (3, Phase::Legacy), (4, Phase::Shards)] {
+        conn.query_drop("UPDATE user SET name = name WHERE id = 40").await?;
+        assert!(bench.flip_by_hand(phase).await?);
+        if row % 2 == 1 {
+            conn.query_drop(format!("UPDATE user SET n = n + 1 WHERE id = {row}")).await?;
+        } else {
+            conn.exec_drop(&prepared, (row,)).await?;
+        }
+        assert!(!bench.holders().await?.contains(&conn.id()), "a transaction was left open");
+        let (legacy, shard) = bench.both_sides(row).await?;
+        assert_eq!(if phase == Phase::Legacy { legacy } else { shard }, Some(1), "row {row}");
+    }
+    Ok(())
+}
+
+/// Rule 10: an attempt that met 1146 has used up the SET TRANSACTION.
+async fn one_shot_settings_survive_the_end_of_an_epoch(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "oneshotdb").await?;
+    let mut conn = bench.conn().await?;
+    for row in 1..4 {
+        conn.query_drop("UPDATE user SET name = name WHERE id = 40").await?;
+        conn.query_drop("SET TRANSACTION READ ONLY").await?;
+        assert!(bench.flip_by_hand(Phase::Legacy).await?);
+        let write = format!("UPDATE user SET n = n + 1 WHERE id = {row}");
+        assert_eq!(
+            refused(conn.query_drop(&write).await)?.0,
+            1792,
+            "written in a transaction that only reads"
+        );
+        // It was for one transaction.
+        conn.query_drop(&write).await?;
+        assert_eq!(bench.both_sides(row).await?.0, Some(1));
+    }
+    Ok(())
+}
+
+/// Rule 8: while a flip keeps the gate closed for a moment, the client's limits fire on it.
+async fn the_clients_own_limits_on_the_gate_are_not_noticed(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "limitdb").await?;
+    let limits = match kind {
+        Kind::MySql => ["SET SESSION max_execution_time = 50", "SET SESSION lock_wait_timeout = 1"],
+        Kind::MariaDb => ["SET SESSION max_statement_time = 0.05", "SET SESSION lock_wait_timeout = 1"],
+    };
+    let mut row = 0;
+    for (limit, closed) in limits.into_iter().zip([300, 1500]) {
+        for begin in ["DO 0", "BEGIN", "SET autocommit = 0"] {
+            row += 1;
+            let mut conn = bench.conn().await?;
+            conn.query_drop("UPDATE user SET name = name WHERE id = 40").await?;
+            conn.query_drop(begin).await?;
+            conn.query_drop(limit).await?;
+            let gate = bench.gate().await?.quoted();
+            let mut closer = bench.direct().await?;
+            closer.query_drop(format!("LOCK TABLES {gate} WRITE")).await?;
+            let write = tokio::spawn(async move {
+                let done = conn.query_drop(format!("UPDATE user SET n = n + 1 WHERE id = {row}")).await;
+                done.map(|()| conn)
+            });
+            tokio::time::sleep(Duration::from_millis(closed)).await;
+            assert!(!write.is_finished(), "{limit} {begin}: the gate was passed: {:?}", write.await?);
+            closer.query_drop("UNLOCK TABLES").await?;
+            let mut conn = write.await?.map_err(|error| format!("{limit} {begin}: {error}"))?;
+            conn.query_drop("COMMIT").await?;
+            assert_eq!(bench.both_sides(row).await?.0, Some(1), "{limit} {begin}");
+        }
+    }
+    Ok(())
+}
+
+/// Rule 6, also where the text that began the branch was not seen, or its text failed afterwards.
+async fn xa_branches_are_found_wherever_they_began(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "xafounddb").await?;
+    let schema = bench.schema.clone();
+    for sql in [
+        "CREATE PROCEDURE begins_xa() BEGIN XA START 'rule6'; END",
+        &format!("GRANT EXECUTE ON {schema}.* TO 'app'@'%'"),
+    ] {
+        bench.root(sql).await?;
+    }
+    let mut ways = vec![
+        "XA START 'rule6'",
+        "XA/**/BEGIN/**/'rule6'",
+        "XA START 'rule6'; SELECT * FROM nosuch",
+        "CALL begins_xa()",
+    ];
+    if kind == Kind::MariaDb {
+        ways.push("EXECUTE IMMEDIATE 'XA START ''rule6'''");
+    }
+    for way in ways {
+        let mut conn = bench.conn().await?;
+        drop(conn.query_drop(way).await);
+        for sql in [
+            "UPDATE user SET n = 1 WHERE id = 1",
+            "UPDATE user SET n = 1 WHERE name = 'n1'",
+            "INSERT INTO user (name) VALUES ('x')",
+            "SELECT * FROM user WHERE id = 1 FOR UPDATE",
+        ] {
+            let (code, message) = refused(conn.query_drop(sql).await)?;
+            assert!(code == 1235 && message.contains("XA"), "{way}; {sql}: {code} {message}");
+        }
+        conn.query_drop("SELECT * FROM user WHERE id = 1").await?;
+        conn.query_drop("UPDATE orders SET n = 1").await?;
+        conn.query_drop("XA END 'rule6'").await?;
+        conn.query_drop("XA ROLLBACK 'rule6'").await?;
+        conn.query_drop("UPDATE user SET n = 0 WHERE id = 1").await?;
+    }
+    Ok(())
+}
+
+/// Reads that lock rows for the rest of their transaction: in a later phase others' writes would pass them.
+async fn serializable_reads_hold_the_gate(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "serialdb").await?;
+    bench.fill_shards().await?;
+    for phase in [Phase::Legacy, Phase::ShardRead] {
+        assert!(bench.flip_by_hand(phase).await?);
+        for setting in ["SET SESSION", "SET"] {
+            let mut conn = bench.conn().await?;
+            for begin in ["BEGIN", "START TRANSACTION", "SET autocommit = 0"] {
+                conn.query_drop(format!("{setting} TRANSACTION ISOLATION LEVEL SERIALIZABLE")).await?;
+                conn.query_drop(begin).await?;
+                for sql in [
+                    "SELECT n FROM user WHERE id = 1",
+                    "SELECT COUNT(*) FROM user",
+                    "SET @n = (SELECT n FROM user WHERE id = 1)",
+                ] {
+                    if phase == Phase::ShardRead && sql.starts_with("SET") {
+                        continue;
+                    }
+                    conn.query_drop("SAVEPOINT a").await?;
+                    conn.query_drop(sql).await?;
+                    let held = bench.holders().await?.contains(&conn.id());
+                    assert!(held, "{phase} {setting} {begin}: {sql}");
+                }
+                conn.query_drop("COMMIT").await?;
+            }
+            conn.query_drop("SET autocommit = 1").await?;
+            conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+            conn.query_drop("BEGIN").await?;
+            conn.query_drop("SELECT n FROM user WHERE id = 1").await?;
+            assert!(!bench.holders().await?.contains(&conn.id()), "{phase}: a plain read needs no gate");
+            conn.query_drop("COMMIT").await?;
+        }
+    }
+    Ok(())
+}
