@@ -71,7 +71,14 @@ impl Statement {
     /// A statement that may change a table.
     #[must_use]
     pub fn write(class: &'static str, node: Node, table: usize) -> Self {
-        let warnings = if class.starts_with("insert") { Warnings::Exact } else { Warnings::AnyOrder };
+        // Rows that are listed in the statement have an order.
+        let (sql, _) = node.render(false);
+        let several = sql.contains("SELECT ") || sql.contains("JOIN ");
+        let warnings = match several {
+            true => Warnings::Codes,
+            false if class.starts_with("insert") => Warnings::Exact,
+            false => Warnings::AnyOrder,
+        };
         Self { writes: vec![table], warnings, ..Self::read(class, node) }
     }
 

@@ -99,7 +99,7 @@ impl Writer<'_> {
             11 => seq!["CONCAT_WS(',', ", a.clone(), ", ", n, ")"],
             12 => seq!["LPAD(", a.clone(), ", 5, '*')"],
             13 => seq!["REPEAT(", a.clone(), ", 2)"],
-            14 => seq!["MD5(", a.clone(), ")"],
+            14 => seq!["SHA2(", a.clone(), ", 256)"],
             15 => seq!["QUOTE(", a.clone(), ")"],
             16 => seq!["INSERT(", a.clone(), ", 1, 1, 'Q')"],
             17 => seq!["SUBSTRING_INDEX(", a.clone(), ", 'b', 1)"],
@@ -117,7 +117,7 @@ impl Writer<'_> {
         let made = match self.random.below(4) {
             0 => seq!["UNHEX(HEX(", a.clone(), "))"],
             1 => seq!["CAST(", text, " AS BINARY)"],
-            2 => seq!["UNHEX(MD5(", text, "))"],
+            2 => seq!["UNHEX(SHA2(", text, ", 224))"],
             _ => seq!["CONCAT(", a.clone(), ", x'00')"],
         };
         (made, a)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    kind::{Collation, Kind},
+    kind::{Class, Collation, Kind},
     random::Random,
 };
 use crate::servers::Kind as Server;
@@ -346,8 +346,14 @@ fn computed(table: &mut Table, random: &mut Random) {
     if !random.chance(70) {
         return;
     }
-    let from = table.primary.len() + random.below(table.columns.len() - table.primary.len());
-    let source = &table.columns[from];
+    // The text of a date depends on the session, so that no column may be computed from it.
+    let plain = |class| matches!(class, Class::Int | Class::Text | Class::Binary | Class::Decimal);
+    let sources = table.columns[table.primary.len()..].iter().filter(|column| plain(column.kind.class()));
+    let sources: Vec<&Column> = sources.collect();
+    if sources.is_empty() {
+        return;
+    }
+    let source = *random.pick(&sources);
     let name = quoted(&source.name);
     let how = if random.chance(50) { "VIRTUAL" } else { "STORED" };
     let mut column = Column::new("gen", Kind::Integer { size: 3, unsigned: false });

@@ -10,8 +10,8 @@ use crate::{
 const STATUS_MASK: u16 = 1 | 2 | 8 | 0x200 | 0x2000;
 /// `BINARY_FLAG`, and the character set of what has no characters.
 const BINARY: (u16, u16) = (0x80, 63);
-/// `PRI_KEY_FLAG`, `UNIQUE_KEY_FLAG`, `MULTIPLE_KEY_FLAG`, `AUTO_INCREMENT_FLAG`, `PART_KEY_FLAG`.
-const KEYS: u16 = 2 | 4 | 8 | 0x200 | 0x4000;
+/// `PRI_KEY_FLAG`, `UNIQUE_KEY_FLAG`, `MULTIPLE_KEY_FLAG`, `AUTO_INCREMENT_FLAG`, `PART_KEY_FLAG`, `GROUP_FLAG`.
+const KEYS: u16 = 2 | 4 | 8 | 0x200 | 0x4000 | 0x8000;
 /// The columns of SHOW WARNINGS.
 const WARNINGS: [&str; 3] = ["Level", "Code", "Message"];
 
@@ -249,7 +249,9 @@ fn column(a: &Column, b: &Column, names: &Naming) -> Option<String> {
     if (old | KEYS) == (new | KEYS) && a == (Column { flags: old, ..b.clone() }) {
         return Some(format!("key flags of `{}`: {new:#x} instead of {old:#x}", a.name));
     }
-    let computed = if a.org_table.is_empty() && a.kind == b.kind { "computed " } else { "" };
+    let texts = |kind| (0xf9..=0xfe).contains(&kind);
+    let alike = a.kind == b.kind || (texts(a.kind) && texts(b.kind));
+    let computed = if a.org_table.is_empty() && alike { "computed " } else { "" };
     Some(format!("{computed}column `{}`: {b:?} instead of {a:?}", a.name))
 }
 
