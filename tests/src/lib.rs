@@ -40,3 +40,29 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the harness returns.
 pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// A test on each server, `NAME::mysql` and `NAME::mariadb`, of each function that takes a [`servers::Kind`]; or
+/// of each that `runner(kind, name, function)` runs: `on_both_servers!(runner: …)`.
+#[macro_export]
+macro_rules! on_both_servers {
+    ($runner:ident: $($name:ident),* $(,)?) => {
+        $(mod $name {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn mysql() {
+                super::$runner($crate::servers::Kind::MySql, stringify!($name), super::$name).await.unwrap();
+            }
+            #[tokio::test(flavor = "multi_thread")]
+            async fn mariadb() {
+                super::$runner($crate::servers::Kind::MariaDb, stringify!($name), super::$name).await.unwrap();
+            }
+        })*
+    };
+    ($($name:ident),* $(,)?) => {
+        $(mod $name {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn mysql() { super::$name($crate::servers::Kind::MySql).await.unwrap(); }
+            #[tokio::test(flavor = "multi_thread")]
+            async fn mariadb() { super::$name($crate::servers::Kind::MariaDb).await.unwrap(); }
+        })*
+    };
+}

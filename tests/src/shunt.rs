@@ -180,6 +180,28 @@ impl Sidecar {
         Ok(())
     }
 
+    /// SIGSTOP: it does nothing until [`Sidecar::thaw`], and its clocks go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> Outcome {
+        self.signal("-STOP")
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> Outcome {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Outcome {
+        let pid = self.pid().ok_or("the sidecar does not run")?;
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status()?;
+        if sent.success() { Ok(()) } else { Err(format!("kill {signal} {pid}: {sent}").into()) }
+    }
+
     /// SIGTERM; waits until it has drained and ended.
     ///
     /// # Errors

@@ -86,6 +86,14 @@ impl Flag {
         if answer == "OK" { Ok(()) } else { Err(format!("redis-cli: {answer}").into()) }
     }
 
+    /// `<key>_end`, if it is set.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn end(&mut self) -> Outcome<Option<String>> {
+        Ok(self.redis.get(format!("{}_end", self.key)).await?)
+    }
+
     /// What is published now.
     ///
     /// # Errors

@@ -269,33 +269,17 @@ const LONG: Duration = Duration::from_secs(20);
 const STAY: Duration = Duration::from_secs(4);
 
 /// Runs one scenario on one server and stops its controllers, whatever comes of it.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name {
-            #[tokio::test]
-            async fn mysql() {
-                super::scenario(tests::servers::Kind::MySql, stringify!($name), async |rig| super::$name(rig).await).await;
-            }
-            #[tokio::test]
-            async fn mariadb() {
-                super::scenario(tests::servers::Kind::MariaDb, stringify!($name), async |rig| super::$name(rig).await).await;
-            }
-        })*
-    };
-}
-
-async fn scenario(kind: Kind, name: &str, run: impl AsyncFnOnce(&mut Rig) -> Outcome) {
+async fn scenario(kind: Kind, name: &str, run: impl AsyncFnOnce(&mut Rig) -> Outcome) -> Outcome {
     let name: String = name.chars().take(16).collect();
-    let mut rig = Rig::new(kind, &name).await.unwrap();
+    let mut rig = Rig::new(kind, &name).await?;
     let outcome = run(&mut rig).await;
     rig.stop().await;
-    rig.wipe_redis().await.unwrap();
-    if let Err(error) = outcome {
-        panic!("{}: {error}", kind.name());
-    }
+    rig.wipe_redis().await?;
+    outcome
 }
 
-on_both!(
+tests::on_both_servers!(
+    scenario:
     first_gate_and_missing_request,
     the_whole_walk_and_back,
     requests_that_are_not_followed,

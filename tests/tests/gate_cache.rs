@@ -67,29 +67,12 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name {
-            #[tokio::test]
-            async fn mysql() {
-                super::scenario(tests::servers::Kind::MySql, stringify!($name), async |rig| super::$name(rig).await).await;
-            }
-            #[tokio::test]
-            async fn mariadb() {
-                super::scenario(tests::servers::Kind::MariaDb, stringify!($name), async |rig| super::$name(rig).await).await;
-            }
-        })*
-    };
+async fn scenario(kind: Kind, name: &str, run: impl AsyncFnOnce(&mut Rig) -> Outcome) -> Outcome {
+    run(&mut Rig::new(kind, name).await?).await
 }
 
-async fn scenario(kind: Kind, name: &str, run: impl AsyncFnOnce(&mut Rig) -> Outcome) {
-    let mut rig = Rig::new(kind, name).await.unwrap();
-    if let Err(error) = run(&mut rig).await {
-        panic!("{}: {error}", kind.name());
-    }
-}
-
-on_both!(
+tests::on_both_servers!(
+    scenario:
     confirmed_and_refreshed,
     a_hold_is_waited_for,
     not_one_gate,

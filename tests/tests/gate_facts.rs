@@ -11,6 +11,7 @@ use tests::{
     servers::{self, Kind},
 };
 use tokio::time::sleep;
+use topology::Gate;
 
 /// One server, one schema of its own with a gate `g`, a renamed gate's name `h`, and a table `t`.
 struct Bench {
@@ -43,8 +44,10 @@ impl Bench {
         self.kind == Kind::MariaDb
     }
 
-    fn probe(&self) -> &'static str {
-        if self.mariadb() { "SELECT SQL_NO_CACHE 1 FROM g LIMIT 0" } else { "SELECT 1 FROM g LIMIT 0" }
+    /// What sidecars send, of `g`.
+    fn probe(&self) -> String {
+        let gate = Gate::parse("gate_g_1_1100").unwrap().unwrap();
+        gate.probe_sql(self.mariadb()).replace(&gate.quoted(), "g")
     }
 
     /// Whether somebody holds `g`: a RENAME of it (and back) does not come through within a second.
@@ -78,24 +81,13 @@ fn code(result: Result<(), Error>) -> u16 {
     }
 }
 
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name {
-            #[tokio::test]
-            async fn mysql() {
-                let bench = super::Bench::new(tests::servers::Kind::MySql, stringify!($name)).await.unwrap();
-                super::$name(&bench).await.unwrap();
-            }
-            #[tokio::test]
-            async fn mariadb() {
-                let bench = super::Bench::new(tests::servers::Kind::MariaDb, stringify!($name)).await.unwrap();
-                super::$name(&bench).await.unwrap();
-            }
-        })*
-    };
+/// Runs one scenario on one server.
+async fn scenario(kind: Kind, name: &str, run: impl AsyncFnOnce(&Bench) -> Outcome) -> Outcome {
+    run(&Bench::new(kind, name).await?).await
 }
 
-on_both!(
+tests::on_both_servers!(
+    scenario:
     limit_0_opens_no_read_view,
     a_rename_waits_for_its_holders_only,
     the_gate_can_be_taken_again_while_a_rename_waits,
@@ -195,7 +187,7 @@ async fn a_cut_off_rename_leaves_the_old_name(bench: &Bench) -> Outcome {
 
 /// Rule 2: all these end the hold, and some say "in a transaction" all along.
 async fn what_ends_the_hold_on_a_gate(bench: &Bench) -> Outcome {
-    let probe = bench.probe();
+    let probe = &bench.probe();
     for (sql, fails) in [
         ("COMMIT AND CHAIN", 0),
         ("BEGIN", 0),
@@ -308,7 +300,7 @@ async fn two_flips_at_once_kill_an_application(bench: &Bench) -> Outcome {
             conn.query_drop("BEGIN").await?;
         }
         let (g, g2) = (bench.probe(), bench.probe().replace(" g ", " g2 "));
-        a.query_drop(g).await?;
+        a.query_drop(&g).await?;
         b.query_drop(&g2).await?;
         let first = bench.renaming().await?;
         let mut other = bench.conn().await?;
@@ -325,7 +317,7 @@ async fn two_flips_at_once_kill_an_application(bench: &Bench) -> Outcome {
             },
             async {
                 sleep(Duration::from_millis(100)).await;
-                let result = code(b.query_drop(g).await);
+                let result = code(b.query_drop(&g).await);
                 let _ = b.query_drop("COMMIT").await;
                 result
             }
@@ -434,7 +426,7 @@ async fn the_query_cache_takes_no_lock() {
     let on = claim.root().query_drop("SET GLOBAL query_cache_type=ON, GLOBAL query_cache_size=1048576").await;
     let outcome = async {
         on?;
-        for (sql, held) in [("SELECT 1 FROM g LIMIT 0", false), (bench.probe(), true)] {
+        for (sql, held) in [("SELECT 1 FROM g LIMIT 0", false), (bench.probe().as_str(), true)] {
             let mut conn = bench.conn().await?;
             conn.query_drop("SET SESSION query_cache_type=ON").await?;
             // The first transaction fills the cache, the second is answered by it.
@@ -465,7 +457,7 @@ mod xa_prepared_after_disconnect {
         let mut conn = bench.conn().await?;
         for sql in [
             format!("XA START {xid}"),
-            bench.probe().to_owned(),
+            bench.probe(),
             "UPDATE t SET v=4".to_owned(),
             format!("XA END {xid}"),
             format!("XA PREPARE {xid}"),

@@ -13,23 +13,11 @@ use tests::{
     Outcome,
     bench::{Bench, refused},
     servers::Kind,
+    shunt::Sidecar,
 };
 use topology::Phase;
 
-macro_rules! on_both_servers {
-    ($($name:ident),* $(,)?) => {
-        mod mysql {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(super::Kind::MySql).await.unwrap(); })*
-        }
-        mod mariadb {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(super::Kind::MariaDb).await.unwrap(); })*
-        }
-    };
-}
-
-on_both_servers!(
+tests::on_both_servers!(
     a_transaction_that_ended_unseen_writes_in_no_wrong_epoch,
     every_statement_that_writes_or_locks_holds_the_gate_in_1100,
     a_write_that_met_the_end_of_an_epoch_happens_once,
@@ -37,6 +25,10 @@ on_both_servers!(
     the_clients_own_limits_on_the_gate_are_not_noticed,
     xa_branches_are_found_wherever_they_began,
     serializable_reads_hold_the_gate,
+    reads_of_a_frozen_sidecar_are_confirmed,
+    a_second_topology_is_refused,
+    a_sidecar_without_redis_follows_the_fleet,
+    the_first_dual_written_row_is_marked,
 );
 
 /// A way in which a transaction ends, changes or loses its gate without a word.
@@ -89,6 +81,26 @@ struct Session {
     form: &'static Unseen,
 }
 
+impl Session {
+    /// Where no transaction is open any more, an insert that fails on the second of two shards; then its row.
+    async fn writes(mut self) -> Outcome<Self> {
+        let end = self.form.end;
+        if !self.form.open {
+            let (first, second) = (1008 + 10 * self.row, 1009 + 10 * self.row);
+            let halfway = format!("INSERT INTO user (id, name) VALUES ({first}, 'half'), ({second}, 'half')");
+            let (code, message) = refused(self.conn.query_drop(halfway).await)?;
+            assert_eq!((code, message.as_str()), (1644, "no"), "{end}");
+        }
+        let done = if self.as_text {
+            self.conn.query_drop(format!("UPDATE user SET n = n + 1 WHERE id = {}", self.row)).await
+        } else {
+            self.conn.exec_drop(&self.prepared, (self.row,)).await
+        };
+        done.map_err(|error| format!("{end}: {error}"))?;
+        Ok(self)
+    }
+}
+
 async fn begin(bench: &Bench, row: usize, as_text: bool, form: &'static Unseen) -> Outcome<Session> {
     let mut conn = bench.conn().await?;
     let prepared = conn.prep("UPDATE user SET n = n + 1 WHERE id = ?").await?;
@@ -111,6 +123,8 @@ async fn a_transaction_that_ended_unseen_writes_in_no_wrong_epoch(kind: Kind) ->
     let mut bench = Bench::new(kind, "unseendb").await?;
     let schema = bench.schema.clone();
     for sql in [
+        "CREATE TRIGGER fails BEFORE INSERT ON user_9 FOR EACH ROW \
+         BEGIN IF NEW.id > 1000 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF; END",
         "CREATE PROCEDURE commits() BEGIN COMMIT; END",
         "CREATE PROCEDURE commits_and_begins() BEGIN COMMIT; START TRANSACTION; END",
         &format!("GRANT CREATE, EXECUTE ON {schema}.* TO 'app'@'%'"),
@@ -128,23 +142,32 @@ async fn a_transaction_that_ended_unseen_writes_in_no_wrong_epoch(kind: Kind) ->
             sessions.push(begin(&bench, 1 + 2 * i + usize::from(as_text), as_text, form).await?);
         }
     }
+    // Frozen while the gate is renamed, the sidecar plans all of these by its old snapshot.
+    bench.sidecars[0].freeze()?;
     assert!(bench.flip_by_hand(Phase::Shards).await?, "somebody held the gate: {:?}", bench.holders().await?);
-    for session in &mut sessions {
-        let done = if session.as_text {
-            session.conn.query_drop(format!("UPDATE user SET n = n + 1 WHERE id = {}", session.row)).await
-        } else {
-            session.conn.exec_drop(&session.prepared, (session.row,)).await
-        };
-        done.map_err(|error| format!("{}: {error}", session.form.end))?;
+    let writes: Vec<_> = sessions.into_iter().map(|session| tokio::spawn(session.writes())).collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    bench.sidecars[0].thaw()?;
+    let mut sessions = Vec::new();
+    for write in writes {
+        sessions.push(write.await??);
     }
     let holders = bench.holders().await?;
+    let mut direct = bench.direct().await?;
+    direct.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED").await?;
     for session in &mut sessions {
         let form = session.form;
         assert_eq!(holders.contains(&session.conn.id()), form.open, "{}: {holders:?}", form.end);
+        // The reverse sync will make legacy equal, but not before the commit.
+        let legacy = format!("SELECT n FROM user WHERE id = {}", session.row);
+        let legacy: Option<i64> = direct.query_first(legacy).await?;
+        assert!(!form.open || legacy == Some(0), "{}: written in the old epoch as well", form.end);
         session.conn.query_drop("COMMIT AND NO CHAIN").await?;
         let shard = bench.both_sides(session.row).await?.1;
         assert_eq!(shard, Some(1), "{} as text: {}", form.end, session.as_text);
     }
+    let half: Option<i64> = direct.query_first("SELECT COUNT(*) FROM user_8 WHERE id > 1000").await?;
+    assert_eq!(half, Some(0), "half a statement was kept");
     Ok(())
 }
 
@@ -347,5 +370,117 @@ async fn serializable_reads_hold_the_gate(kind: Kind) -> Outcome {
             conn.query_drop("COMMIT").await?;
         }
     }
+    Ok(())
+}
+
+/// Waits until `sql` gives `wanted`: the sidecar looks at the gate once a second.
+async fn until(conn: &mut Conn, sql: &str, wanted: i64) -> Outcome {
+    for _ in 0..500 {
+        let found: Option<i64> = conn.query_first(sql).await?;
+        if found == Some(wanted) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err(format!("{sql} does not give {wanted}").into())
+}
+
+/// A sidecar that stood still for longer than a plain read may go by its snapshot looks at the gate first; one
+/// whose answer came late looks again, and reads again if the side that it read is no longer written.
+async fn reads_of_a_frozen_sidecar_are_confirmed(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "frozendb").await?;
+    bench.sidecars.push(Sidecar::start(&bench.setup, "second").await?);
+    bench.walk_to(Phase::DualWrite).await?;
+    bench.walk_to(Phase::ShardRead).await?;
+    let mut frozen = Conn::new(bench.opts(1)?).await?;
+    let mut late = Conn::new(bench.opts(1)?).await?;
+    for conn in [&mut frozen, &mut late] {
+        conn.query_drop("SELECT n FROM user WHERE id = 1").await?;
+    }
+    // It reads the shards and answers when only legacy is written: two phases take four seconds each at least.
+    let slow = tokio::spawn(async move {
+        late.query_first::<(i64, i64), _>("SELECT n, SLEEP(12) FROM user WHERE id = 1").await
+    });
+    let mut direct = bench.direct().await?;
+    until(
+        &mut direct,
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%user_1%SLEEP(12)%'",
+        1,
+    )
+    .await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    bench.sidecars[1].freeze()?;
+    bench.walk_to(Phase::Legacy).await?;
+    bench.conn().await?.query_drop("UPDATE user SET n = 7 WHERE id = 1").await?;
+    let read =
+        tokio::spawn(async move { frozen.query_first::<i64, _>("SELECT n FROM user WHERE id = 1").await });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    bench.sidecars[1].thaw()?;
+    assert_eq!(read.await??, Some(7), "a read by the snapshot of a frozen sidecar");
+    assert_eq!(slow.await??.map(|row| row.0), Some(7), "an answer that came late was not read again");
+    Ok(())
+}
+
+/// Two topologies would misplace rows: the one that the gate does not name runs nothing.
+async fn a_second_topology_is_refused(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "topologydb").await?;
+    let mut other = bench.setup.clone();
+    other.tables[0].shards = format!("{}.user_{{0..4}}", bench.schema);
+    other.tables[0].flag_key.push_str("_other");
+    bench.walk_to(Phase::DualWrite).await?;
+    bench.sidecars.push(Sidecar::start(&other, "other").await?);
+    let mut conn = Conn::new(bench.opts(1)?).await?;
+    for sql in [
+        "SELECT * FROM user WHERE id = 1",
+        "UPDATE user SET n = 1 WHERE id = 1",
+        "INSERT INTO user (name) VALUES ('lost')",
+        "LOCK TABLES user WRITE",
+    ] {
+        let (code, message) = refused(conn.query_drop(sql).await)?;
+        assert!(code == 1105 && message.contains("two topologies"), "{sql}: {code} {message}");
+    }
+    conn.query_drop("UPDATE orders SET n = 1").await?;
+    assert_eq!(bench.both_sides(1).await?, (Some(0), Some(0)));
+    bench.conn().await?.query_drop("UPDATE user SET n = 1 WHERE id = 1").await?;
+    assert_eq!(bench.both_sides(1).await?, (Some(1), Some(1)));
+    Ok(())
+}
+
+/// Redis only wakes: a sidecar that has none follows every flip by the gate.
+async fn a_sidecar_without_redis_follows_the_fleet(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "noredisdb").await?;
+    let mut setup = bench.setup.clone();
+    setup.redis = "redis://127.0.0.1:1".to_owned();
+    bench.sidecars.push(Sidecar::start(&setup, "lonely").await?);
+    let mut conn = Conn::new(bench.opts(1)?).await?;
+    conn.query_drop("UPDATE user SET n = 1 WHERE id = 1").await?;
+    for phase in [Phase::DualWrite, Phase::ShardRead] {
+        bench.walk_to(phase).await?;
+        conn.query_drop("UPDATE user SET n = n + 1 WHERE id = 1").await?;
+        let (legacy, shard) = bench.both_sides(1).await?;
+        assert_eq!(legacy, shard, "{phase}");
+    }
+    assert_eq!(bench.both_sides(1).await?, (Some(3), Some(3)));
+    Ok(())
+}
+
+/// `migrate_<name>_end` is the id of the first row that was written to both sides.
+async fn the_first_dual_written_row_is_marked(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "enddb").await?;
+    let mut conn = bench.conn().await?;
+    conn.query_drop("INSERT INTO user (name) VALUES ('before')").await?;
+    assert_eq!(bench.flag.end().await?, None);
+    bench.walk_to(Phase::DualWrite).await?;
+    conn.query_drop("INSERT INTO user (name) VALUES ('first')").await?;
+    let first = conn.last_insert_id().ok_or("no id")?;
+    let end = loop {
+        if let Some(end) = bench.flag.end().await? {
+            break end;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    conn.query_drop("INSERT INTO user (name) VALUES ('second')").await?;
+    assert_eq!(end, first.to_string());
+    assert_eq!(bench.flag.end().await?, Some(end), "it is set once");
     Ok(())
 }

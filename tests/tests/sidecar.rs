@@ -113,20 +113,7 @@ async fn statements_behind_use_in_one_packet_are_read_anew(kind: Kind) -> Outcom
     Ok(())
 }
 
-macro_rules! on_both_servers {
-    ($($name:ident),* $(,)?) => {
-        mod mysql {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(super::Kind::MySql).await.unwrap(); })*
-        }
-        mod mariadb {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() { super::$name(super::Kind::MariaDb).await.unwrap(); })*
-        }
-    };
-}
-
-on_both_servers!(
+tests::on_both_servers!(
     a_missing_grant_is_named_at_the_first_write,
     xa_branches_do_not_write_the_table,
     statements_behind_use_in_one_packet_are_read_anew,
