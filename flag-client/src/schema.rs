@@ -102,15 +102,18 @@ const NULLABLE: usize = 3;
 const COLLATION: usize = 4;
 const EXTRA: usize = 5;
 const GENERATION: usize = 6;
+const NO_DEFAULT: usize = 7;
+/// MariaDB shows defaults as SQL: the string 'NULL' in quotes, NULL without.
 const COLUMNS_SQL: &str = "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, \
      COALESCE(COLLATION_NAME, ''), EXTRA, COALESCE(GENERATION_EXPRESSION, ''), \
-     COLUMN_DEFAULT IS NULL, COALESCE(COLUMN_DEFAULT, '') \
+     COLUMN_DEFAULT IS NULL OR VERSION() LIKE '%MariaDB%' AND COLUMN_DEFAULT = 'NULL', COALESCE(COLUMN_DEFAULT, '') \
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? \
      ORDER BY ORDINAL_POSITION";
 
 const KEY_NAME: usize = 0;
 const KEY_COLUMN: usize = 1;
 const NON_UNIQUE: usize = 2;
+const SUB_PART: usize = 3;
 const KEYS_SQL: &str = "SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), NON_UNIQUE, \
      COALESCE(SUB_PART, 0), SEQ_IN_INDEX, INDEX_TYPE \
      FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? \
@@ -161,10 +164,12 @@ fn column(row: &Row) -> Column {
     } else {
         Generated::Virtual
     };
+    let nullable = text(row, NULLABLE).eq_ignore_ascii_case("YES");
     Column {
         name: text(row, COLUMN_NAME),
         kind: kind(&text(row, DATA_TYPE), &lower),
-        nullable: text(row, NULLABLE).eq_ignore_ascii_case("YES"),
+        nullable,
+        null_by_default: nullable && generated == Generated::No && text(row, NO_DEFAULT) == "1",
         auto_increment: extra.contains("AUTO_INCREMENT"),
         generated,
         invisible: extra.contains("INVISIBLE"),
@@ -209,10 +214,14 @@ async fn keys(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, 
         }
         if name == "PRIMARY" {
             schema.primary_key.push(column);
-        } else if let Some(key) = schema.unique_keys.iter_mut().find(|key| key.name == name) {
+            continue;
+        }
+        let partial = column.is_empty() || text(&row, SUB_PART) != "0";
+        if let Some(key) = schema.unique_keys.iter_mut().find(|key| key.name == name) {
             key.columns.push(column);
+            key.partial |= partial;
         } else {
-            schema.unique_keys.push(UniqueKey { name, columns: vec![column] });
+            schema.unique_keys.push(UniqueKey { name, columns: vec![column], partial });
         }
     }
     Ok(schema)

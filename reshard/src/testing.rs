@@ -9,6 +9,7 @@ pub fn column(name: &str, kind: ColumnKind) -> Column {
         column_type: "bigint".to_owned(),
         kind,
         nullable: false,
+        null_by_default: false,
         auto_increment: false,
         generated: Generated::No,
         invisible: false,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use topology::ShardId;
 
-use crate::{ColumnSource, Effects, Learnt, Needs, Plan, Program, Run, ShardRead, Write};
+use crate::{After, ColumnSource, Effects, Learnt, Needs, Plan, Program, Ran, Run, ShardRead, Write};
 
 /// A generated id that stands for any, in what is explained.
 const SAMPLE_ID: u64 = 1000;
@@ -100,32 +100,43 @@ fn explain_write(out: &mut String, write: &Write, learnt: Option<&Learnt>) {
         (1, n)
     };
     match write.program(learnt, &mut log) {
-        Ok(program) => explain_program(out, &program),
+        Ok(program) => explain_program(out, &program, &mut log),
         Err(refusal) => {
             let _ = writeln!(out, "  refused {}: {}", refusal.reason, refusal.message);
         }
     }
 }
 
-fn explain_program(out: &mut String, program: &Program) {
+fn explain_program(out: &mut String, program: &Program, log: &mut dyn FnMut() -> (u64, u64)) {
     for run in &program.statements {
         match run {
             Run::Client => out.push_str("  run: as sent\n"),
             Run::Text(sql) => text(out, "run", sql),
         }
     }
-    let (word, effects) = match &program.effects {
-        Effects::Known(effects) => ("then", effects.clone()),
-        Effects::AfterInsert(after) => ("then with the ids", after.mirror(SAMPLE_ID)),
-    };
-    for effect in &effects {
-        text(out, word, effect);
+    match &program.effects {
+        Effects::Known(effects) => effects.iter().for_each(|effect| text(out, "then", effect)),
+        Effects::After(after) => explain_after(out, after, log),
     }
     if let Some(last) = &program.last {
         text(out, "last", last);
     }
     if let Some(id) = program.insert_id {
         let _ = writeln!(out, "  insert id: {id}");
+    }
+}
+
+/// What follows an answer that tells of an id, and of more rows than the statement lists.
+fn explain_after(out: &mut String, after: &After, log: &mut dyn FnMut() -> (u64, u64)) {
+    let ran = Ran { insert_id: SAMPLE_ID, affected_rows: 100 };
+    for select in after.selects(&ran) {
+        text(out, "then read", &select);
+    }
+    match after.effects(&ran, &after.sample(), log) {
+        Ok(effects) => effects.iter().for_each(|effect| text(out, "then with the answer", effect)),
+        Err(refusal) => {
+            let _ = writeln!(out, "  refused {}: {}", refusal.reason, refusal.message);
+        }
     }
 }
 

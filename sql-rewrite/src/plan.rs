@@ -2,27 +2,33 @@
 //!
 //! The executor takes no decision and makes no SQL. Where a plan depends on what only the server
 //! knows (which keys a predicate hits, which ids were generated) it says so in [`Needs`], and the
-//! rest is made here from the answer: [`Write::program`], [`AfterInsert::mirror`].
+//! rest is made here from the answer: [`Write::program`], [`After::effects`].
 
+mod after;
 mod change;
 mod change_shards;
 mod context;
 mod dirty_log;
+mod given;
 mod insert;
 mod insert_shards;
 mod keys;
 mod lock_tables;
 mod mirror;
+mod on_duplicate;
 mod pins;
 mod program;
 pub(crate) mod refusal;
 mod route;
 mod scatter;
+mod stored;
+mod unique;
 
 use std::sync::Arc;
 
 use topology::{Phase, ShardId, TableId, TableSchema};
 
+pub use after::{After, Cells, Ran};
 pub(crate) use change::{delete as dual_delete, update as dual_update};
 pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
@@ -237,25 +243,8 @@ pub enum Run {
 pub enum Effects {
     /// Known now: they can be pipelined behind the statements.
     Known(Vec<Vec<u8>>),
-    /// Rows with generated ids: `Effects::after_insert` makes them from the OK packet.
-    AfterInsert(Box<AfterInsert>),
-}
-
-/// A mirror that waits for the generated ids.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AfterInsert {
-    /// How many rows the statement lists.
-    pub rows: u64,
-    /// Distance between generated ids.
-    pub(crate) increment: u64,
-    /// For each row the literals of its primary key; the generated part is `None`.
-    pub(crate) keys: Vec<Vec<Option<String>>>,
-    /// For each row its shard, if the statement gives it.
-    pub(crate) shards: Vec<Option<ShardId>>,
-    /// The generated id is the shard key.
-    pub(crate) id_is_shard_key: bool,
-    /// Makes the statements.
-    pub(crate) mirror: mirror::Mirror,
+    /// What the statement did is known from its answer: [`After`] makes them from the OK packet.
+    After(Box<After>),
 }
 
 /// A primary key, as SQL literals, in the order of the key's columns.

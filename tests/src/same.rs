@@ -111,16 +111,23 @@ struct Pair {
 }
 
 impl Same {
-    /// Makes both schemas, the tables and the shards. `table` is the sharded one in `real`.
+    /// Makes both schemas, the tables and the shards. `table` is the sharded one in `real`; `alter` is what makes
+    /// the tables others than [`TABLES`].
     ///
     /// # Errors
     /// What the server says.
-    pub async fn prepare(home: &mut Home, table: &ShardedTable, real: &str, twin: &str) -> Outcome {
+    pub async fn prepare(
+        home: &mut Home,
+        table: &ShardedTable,
+        real: &str,
+        twin: &str,
+        alter: &[&str],
+    ) -> Outcome {
         home.clean(&[real, twin]).await?;
         for schema in [real, twin] {
             home.root().query_drop(format!("USE {schema}")).await?;
-            for ddl in TABLES {
-                home.root().query_drop(ddl).await?;
+            for ddl in TABLES.iter().chain(alter) {
+                home.root().query_drop(*ddl).await?;
             }
             // The rows that each case begins with.
             for (name, rows) in ["user", "orders"].into_iter().zip(SEED) {

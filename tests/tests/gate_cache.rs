@@ -279,8 +279,8 @@ async fn shapes(rig: &mut Rig) -> Outcome {
         .query_drop(format!(
             "CREATE TABLE {schema}.user (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, z INT(6) ZEROFILL, hidden {invisible}, \
              virt INT GENERATED ALWAYS AS (z + 2) VIRTUAL, kept INT GENERATED ALWAYS AS (z + 1) STORED, \
-             email VARCHAR(50) COLLATE utf8mb4_bin DEFAULT 'x', doc JSON, kind ENUM('a','b'), \
-             at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (id), UNIQUE KEY mail (email, id), KEY plain (z)) \
+             email VARCHAR(50) COLLATE utf8mb4_bin DEFAULT 'x', text VARCHAR(9) DEFAULT 'NULL', doc JSON, kind ENUM('a','b'), \
+             at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (id), UNIQUE KEY mail (email, id), UNIQUE KEY start (email(5)), KEY plain (z)) \
              ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
         ))
         .await?;
@@ -288,6 +288,9 @@ async fn shapes(rig: &mut Rig) -> Outcome {
     let column = |name: &str| shape.column(name).unwrap().clone();
     assert_eq!(column("id").kind, ColumnKind::Integer { unsigned: true });
     assert!(column("id").auto_increment && !column("id").nullable);
+    assert!(column("z").null_by_default && !column("virt").null_by_default);
+    assert!(!column("email").null_by_default && !column("id").null_by_default);
+    assert!(!column("text").null_by_default, "the default is the string NULL");
     assert!(column("z").zerofill && column("hidden").invisible && !column("z").invisible);
     assert_eq!(column("virt").generated, Generated::Virtual);
     assert_eq!(column("kept").generated, Generated::Stored);
@@ -297,8 +300,9 @@ async fn shapes(rig: &mut Rig) -> Outcome {
     assert_eq!(column("doc").kind, json);
     assert_eq!(column("kind").kind, ColumnKind::Enum);
     assert_eq!(shape.primary_key, ["id"]);
-    assert_eq!(shape.unique_keys.len(), 1);
+    assert_eq!(shape.unique_keys.len(), 2);
     assert_eq!(shape.unique_keys[0].columns, ["email", "id"]);
+    assert!(!shape.unique_keys[0].partial && shape.unique_keys[1].partial);
     let before = flag_client::fingerprint(&mut rig.conn, rig.table.legacy()).await?;
     rig.conn.query_drop(format!("CREATE TABLE {schema}.twin LIKE {schema}.user")).await?;
     let twin = topology::QualifiedName::new(&schema, "twin");

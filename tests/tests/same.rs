@@ -27,10 +27,30 @@ use topology::{Phase, ShardedTable};
 const REAL: &str = "shopdb";
 const TWIN: &str = "twindb";
 
-fn cases(kind: Kind) -> Vec<Case> {
+/// Cases, and the tables that they are about.
+struct Suite {
+    /// The folder of the cases.
+    folder: &'static str,
+    /// What makes the tables others than the usual ones.
+    alter: &'static [&'static str],
+    /// Where they are run.
+    phases: &'static [Phase],
+}
+
+const USUAL: Suite = Suite { folder: "tests/cases", alter: &[], phases: &Phase::ALL };
+
+/// Other unique keys than the primary one, without the shard key: there is no way to 0011 but by force.
+const UNIQUE: Suite = Suite {
+    folder: "tests/cases/unique",
+    alter: &["ALTER TABLE user ADD UNIQUE KEY email (email), ADD UNIQUE KEY place (born, level)"],
+    phases: &[Phase::Legacy, Phase::DualWrite, Phase::ShardRead],
+};
+
+fn cases(kind: Kind, suite: &Suite) -> Vec<Case> {
     let mut all = Vec::new();
-    let dir = servers::checkout().join("tests/cases");
+    let dir = servers::checkout().join(suite.folder);
     let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.is_file());
     files.sort();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -45,9 +65,9 @@ fn table() -> ShardedTable {
     ShardedTable::new("user", &format!("{REAL}.user"), "id", &format!("{REAL}.user_{{0..9}}")).unwrap()
 }
 
-async fn all(same: &mut Same, kind: Kind) -> Outcome<Vec<Finding>> {
+async fn all(same: &mut Same, kind: Kind, suite: &Suite) -> Outcome<Vec<Finding>> {
     let mut found = Vec::new();
-    for case in cases(kind) {
+    for case in cases(kind, suite) {
         for protocol in [Protocol::Text, Protocol::Prepared] {
             found.extend(same.run(&case, protocol).await?);
         }
@@ -57,9 +77,9 @@ async fn all(same: &mut Same, kind: Kind) -> Outcome<Vec<Finding>> {
 
 async fn alone(kind: Kind) -> Outcome {
     let mut home = Home::claim(kind).await?;
-    Same::prepare(&mut home, &table(), REAL, TWIN).await?;
+    Same::prepare(&mut home, &table(), REAL, TWIN, USUAL.alter).await?;
     let mut same = Same::new(&home, table(), REAL, TWIN, None).await?;
-    let mut found = all(&mut same, kind).await?;
+    let mut found = all(&mut same, kind, &USUAL).await?;
     found.retain(|finding| !by_the_servers_plan(finding));
     assert!(found.is_empty(), "without Shunt: {}", told(&found));
     mutants(&mut home, &mut same).await
@@ -133,18 +153,18 @@ async fn nothing_differs_without_shunt_and_mutants_are_found_on_mariadb() {
 /// A step of the walk with its guards: the tables are small.
 const STEP_LIMIT: Duration = Duration::from_secs(60);
 
-async fn through_shunt(kind: Kind) -> Outcome {
+async fn through_shunt(kind: Kind, suite: &Suite) -> Outcome {
     let mut home = Home::claim(kind).await?;
     let redis = servers::redis_url()?;
     let key = format!("migrate_user_{}", kind.name());
     let mut flag = Flag::connect(&redis, None, &key).await?;
     flag.forget().await?;
-    Same::prepare(&mut home, &table(), REAL, TWIN).await?;
+    Same::prepare(&mut home, &table(), REAL, TWIN, suite.alter).await?;
     let mut sidecar = Sidecar::start(&Setup::user(&home, REAL, &redis, &key)?, kind.name()).await?;
     let through = Some(("127.0.0.1", sidecar.port()));
     let mut same = Same::new(&home, table(), REAL, TWIN, through).await?;
     let mut found = Vec::new();
-    for phase in Phase::ALL {
+    for &phase in suite.phases {
         if phase != Phase::Legacy {
             flag.set(phase).await?;
         }
@@ -154,7 +174,7 @@ async fn through_shunt(kind: Kind) -> Outcome {
             flag.until("a certified copy", STEP_LIMIT, tests::walk::State::certified).await?;
         }
         same.phase = phase;
-        found.extend(all(&mut same, kind).await?);
+        found.extend(all(&mut same, kind, suite).await?);
     }
     sidecar.stop().await?;
     found.retain(|finding| !by_the_servers_plan(finding));
@@ -164,10 +184,20 @@ async fn through_shunt(kind: Kind) -> Outcome {
 
 #[tokio::test]
 async fn nothing_differs_through_shunt_in_all_phases_on_mysql() {
-    through_shunt(Kind::MySql).await.unwrap();
+    through_shunt(Kind::MySql, &USUAL).await.unwrap();
 }
 
 #[tokio::test]
 async fn nothing_differs_through_shunt_in_all_phases_on_mariadb() {
-    through_shunt(Kind::MariaDb).await.unwrap();
+    through_shunt(Kind::MariaDb, &USUAL).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_through_shunt_with_other_unique_keys_on_mysql() {
+    through_shunt(Kind::MySql, &UNIQUE).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_through_shunt_with_other_unique_keys_on_mariadb() {
+    through_shunt(Kind::MariaDb, &UNIQUE).await.unwrap();
 }

@@ -58,6 +58,8 @@ pub struct Column {
     pub kind: ColumnKind,
     /// NULL is allowed.
     pub nullable: bool,
+    /// A row that does not give it gets NULL.
+    pub null_by_default: bool,
     /// AUTO_INCREMENT.
     pub auto_increment: bool,
     /// Computed columns are never written.
@@ -92,6 +94,8 @@ pub struct UniqueKey {
     pub name: String,
     /// Its columns in order.
     pub columns: Vec<String>,
+    /// A part of it is the beginning of a column, or an expression: equal columns are not what it forbids.
+    pub partial: bool,
 }
 
 /// The shape of a legacy table, with its topology.

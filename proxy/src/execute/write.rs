@@ -4,7 +4,7 @@
 //! answer is in. In the client's transaction the gate is awaited first, and a failure is undone to a
 //! savepoint. Where keys or ids must be learnt, that goes in between.
 
-use sql_rewrite::{Effects, Learnt, Needs, Program, Run, Write};
+use sql_rewrite::{After, Cells, Effects, Learnt, Needs, Program, Ran, Run, Write};
 use wire::{
     own::{Answer, Rows},
     packet::{ErrInfo, OkInfo, row},
@@ -92,7 +92,7 @@ impl Session {
         write: &Write,
         select: &[u8],
         limit: usize,
-    ) -> Flow<Result<Vec<Vec<Option<Vec<u8>>>>, ErrInfo>> {
+    ) -> Flow<Result<Cells, ErrInfo>> {
         self.send_bytes(select);
         self.flush().await?;
         Ok(match self.answer().await? {
@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// The rows' cells as text.
-    fn cells(&self, rows: &Rows) -> Flow<Vec<Vec<Option<Vec<u8>>>>> {
+    fn cells(&self, rows: &Rows) -> Flow<Cells> {
         rows.rows
             .iter()
             .map(|payload| {
@@ -139,7 +139,7 @@ impl Session {
         }
         let known: &[Vec<u8>] = match &program.effects {
             Effects::Known(effects) => effects,
-            Effects::AfterInsert(_) => &[],
+            Effects::After(_) => &[],
         };
         for effect in known {
             self.send_bytes(effect);
@@ -158,13 +158,8 @@ impl Session {
             Err(error) if self.id_was_taken(write, &error).await => return self.undo_unseen(stage).await,
             Err(error) => return self.undo(stage, error).await,
         };
-        if let (Effects::AfterInsert(after), Ok(_)) = (&program.effects, &hidden) {
-            let effects = after.mirror(ok.last_insert_id);
-            for effect in &effects {
-                self.send_bytes(effect);
-            }
-            self.flush().await?;
-            hidden = self.read_hidden(effects.len()).await?;
+        if let (Effects::After(after), Ok(_)) = (&program.effects, &hidden) {
+            hidden = self.follow(after, &ok).await?;
         }
         let warned = match hidden {
             Ok(warned) => warned,
@@ -179,6 +174,46 @@ impl Session {
             self.diagnostics.fetched = None;
         }
         self.conclude(write, program, stage, ok, snapshots, origin).await
+    }
+
+    /// Runs what only the answer to the statement tells; whether that left warnings.
+    async fn follow(&mut self, after: &After, ok: &OkInfo) -> Flow<Result<bool, ErrInfo>> {
+        let ran = Ran { insert_id: ok.last_insert_id, affected_rows: ok.affected_rows };
+        let selects = after.selects(&ran);
+        for select in &selects {
+            self.send_bytes(select);
+        }
+        self.flush().await?;
+        let touched = match self.read_touched(selects.len()).await? {
+            Ok(touched) => touched,
+            Err(error) => return Ok(Err(error)),
+        };
+        let plane = self.plane.clone();
+        let effects = match after.effects(&ran, &touched, &mut || plane.log_id()) {
+            Ok(effects) => effects,
+            Err(refusal) => return Ok(Err(crate::session::refusal_error(&refusal))),
+        };
+        for effect in &effects {
+            self.send_bytes(effect);
+        }
+        self.flush().await?;
+        let warned = self.read_hidden(effects.len()).await?;
+        // A SELECT that nothing follows may have left some, too.
+        Ok(warned.map(|warned| warned || effects.is_empty()))
+    }
+
+    /// The rows of the SELECTs together, or their first error.
+    async fn read_touched(&mut self, selects: usize) -> Flow<Result<Cells, ErrInfo>> {
+        let mut result = Ok(Cells::new());
+        for _ in 0..selects {
+            match (self.answer().await?, &mut result) {
+                (Answer::Rows(rows), Ok(touched)) => touched.extend(self.cells(&rows)?),
+                (Answer::Err(error), Ok(_)) => result = Err(error),
+                (Answer::Ok(_), _) => return Err(self.out_of_step()),
+                _ => {}
+            }
+        }
+        Ok(result)
     }
 
     /// Commits Shunt's own transaction and answers the client.
@@ -256,10 +291,10 @@ impl Session {
         Ok(result)
     }
 
-    /// A mirror or a log entry failed: both sides are left as they were. Deadlocks and lock waits
-    /// happen; anything else is worth an operator's attention.
+    /// A mirror or a log entry failed: both sides are left as they were. Deadlocks, lock waits and Shunt's own
+    /// refusals (1235) happen; anything else is worth an operator's attention.
     async fn effect_failed(&mut self, write: &Write, stage: Stage, error: ErrInfo) -> Flow<Done> {
-        if !matches!(error.code, 1213 | 1205 | 1062 | 1317 | 3024 | 1969) {
+        if !matches!(error.code, 1213 | 1205 | 1062 | 1235 | 1317 | 3024 | 1969) {
             let message = String::from_utf8_lossy(&error.message).into_owned();
             tracing::error!(table = %write.table, code = error.code, message, "the other side could not follow a write; the statement was undone");
         }

@@ -5,10 +5,10 @@
 
 use super::{
     Context, Effects, Key, Needs, Plan, Program, Refusal, Run, Write,
-    keys::{Touched, restriction, select_item},
+    keys::{Touched, restriction},
     mirror::{Change as Kind, Mirror},
     pins,
-    program::{KeyColumns, Work, qualified},
+    program::{KeyColumns, Work},
     refusal::{self, refusal},
 };
 use crate::{
@@ -63,7 +63,7 @@ fn plan(cx: &Context<'_>, change: &Change, kind: Kind) -> Result<Plan, Refusal> 
     check_twice(cx, change)?;
     let edits = cx.inlined()?;
     let columns = key_columns(cx, change, false);
-    let mut items = key_items(cx, &columns, &cx.qualifier());
+    let mut items = columns.items(&cx.qualifier());
     items.extend(new_values(cx, change, &edits)?);
     let mut select = pins::keys_select(cx.facts.server).into_bytes();
     select.extend_from_slice(items.join(", ").as_bytes());
@@ -105,13 +105,6 @@ pub(crate) fn check(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
     }
     if !cx.target.index_hints.is_empty() {
         return cx.refuse(refusal::NOT_UNDERSTOOD, "an index hint in a write");
-    }
-    let keys = changed_keys(cx, change);
-    if change.ignore && !keys.is_empty() {
-        return cx.refuse(refusal::KEY_CHANGE_IGNORE, "IGNORE");
-    }
-    if change.ignore && !change.assignments.is_empty() && !cx.schema.unique_keys.is_empty() {
-        return cx.refuse(refusal::OTHER_UNIQUE_KEY, "UPDATE IGNORE");
     }
     Ok(())
 }
@@ -167,19 +160,8 @@ pub(crate) fn changed_keys<'c>(cx: &Context<'_>, change: &'c Change) -> Vec<&'c 
 }
 
 pub(crate) fn key_columns(cx: &Context<'_>, change: &Change, numbered: bool) -> KeyColumns {
-    KeyColumns {
-        schema: std::sync::Arc::clone(cx.schema),
-        phase: cx.phase,
-        numbered,
-        changed: changed_keys(cx, change).iter().map(|assignment| assignment.column.clone()).collect(),
-    }
-}
-
-/// The select items that [`KeyColumns`] reads, without the new values.
-pub(crate) fn key_items(cx: &Context<'_>, columns: &KeyColumns, qualifier: &str) -> Vec<String> {
-    let names = columns.names();
-    let found = names.iter().filter_map(|name| cx.schema.column(name));
-    found.enumerate().map(|(i, column)| select_item(column, &qualified(qualifier, &column.name), i)).collect()
+    let changed = changed_keys(cx, change).iter().map(|assignment| assignment.column.clone()).collect();
+    KeyColumns { numbered, changed, ..KeyColumns::plain(cx) }
 }
 
 /// The values that primary key and shard key get, as select items.

@@ -9,13 +9,14 @@ use super::{
     Context, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
     change::{
         MAX_KEYS, Restrictable, changed_keys, check, check_twice, clauses, filter_conjuncts, key_columns,
-        key_items, new_values, select_limit, write,
+        new_values, select_limit, write,
     },
     context::{Naming, Renames},
     keys::restriction,
     pins,
     program::{KeyColumns, KeyRow, Logged, Work},
     refusal::{self, refusal},
+    unique::contains_shard_key,
 };
 use crate::{
     splice::Edits,
@@ -25,6 +26,7 @@ use crate::{
 /// Plans an UPDATE or DELETE in 0011.
 pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal> {
     check(cx, change)?;
+    check_ignore(cx, change)?;
     let conditions = filter_conjuncts(cx, change);
     let edits = cx.inlined()?;
     let renames = renames(change);
@@ -55,6 +57,29 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
     Ok(write(cx, needs, Work::ShardChange(Box::new(work)), false))
 }
 
+/// Which rows IGNORE leaves out is seen by the shard that they are in, and by no other.
+fn check_ignore(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
+    if !change.ignore || change.assignments.is_empty() {
+        return Ok(());
+    }
+    if !changed_keys(cx, change).is_empty() {
+        return cx.refuse(refusal::KEY_CHANGE_IGNORE, "IGNORE");
+    }
+    let assigned = |name: &String| {
+        change.assignments.iter().any(|assignment| assignment.column.eq_ignore_ascii_case(name))
+    };
+    let mut keys = cx.schema.unique_keys.iter();
+    let across = keys.find(|key| {
+        !contains_shard_key(cx.schema, &key.columns) && (key.partial || key.columns.iter().any(assigned))
+    });
+    match across {
+        Some(key) => {
+            cx.refuse(refusal::OTHER_UNIQUE_KEY, &format!("UPDATE IGNORE of unique key `{}`", key.name))
+        }
+        None => Ok(()),
+    }
+}
+
 /// MariaDB's single-table DELETE knows no alias before 11.6.
 fn renames(change: &Change) -> Renames {
     if change.assignments.is_empty() { Renames::ByRespelling } else { Renames::ByAlias }
@@ -76,7 +101,7 @@ fn key_select(
         let (naming, name) = (cx.naming(Renames::ByAlias), cx.table().shard(shard).quoted());
         let edits = edits.with(&naming.edits(&name));
         let mut items = vec![format!("{} AS shunt_shard", shard.0)];
-        items.extend(key_items(cx, columns, &naming.qualifier(&name)));
+        items.extend(columns.items(&naming.qualifier(&name)));
         items.extend(new_values(cx, change, &edits)?);
         items.extend(order.iter().enumerate().map(|(i, (expression, _))| {
             let text = cx.rendered_part(&edits, expression);

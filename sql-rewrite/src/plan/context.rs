@@ -57,7 +57,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn mirror(&self) -> Mirror {
-        Mirror { server: self.facts.server, schema: Arc::clone(self.schema) }
+        Mirror { server: self.facts.server, schema: Arc::clone(self.schema), phase: self.phase }
     }
 
     /// The bytes of some tokens, for an error message.
@@ -137,11 +137,22 @@ impl<'a> Context<'a> {
             Operand::Param(i) => match self.param(*i)? {
                 Value::Int(n) => Some(i128::from(*n)),
                 Value::UInt(n) => Some(i128::from(*n)),
+                Value::Double(n) => whole(*n),
                 _ => None,
             },
             Operand::Literal(span) => {
                 exact_integer(self.source.text(), self.source.tokens().get(span.clone())?)
             }
+        }
+    }
+
+    /// The digits of a DECIMAL literal without a sign: `1.50`.
+    pub(crate) fn decimal(&self, operand: &Operand) -> Option<String> {
+        match operand {
+            Operand::Literal(span) if self.source.kind(span.start) == Some(TokenKind::Decimal) => {
+                Some(String::from_utf8_lossy(self.source.bytes(span.start)).into_owned())
+            }
+            _ => None,
         }
     }
 
@@ -161,7 +172,7 @@ impl<'a> Context<'a> {
             ColumnKind::Binary => {
                 let sql = match operand {
                     Operand::Literal(span) if self.source.kind(span.start) == Some(TokenKind::Hex) => {
-                        self.shown(span)
+                        hex_literal(self.source.bytes(span.start))?
                     }
                     _ => format!("x'{}'", hex(&self.string(operand)?)),
                 };
@@ -440,7 +451,26 @@ impl Naming {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The integer that a DOUBLE is, where every integer is a DOUBLE of its own: some drivers bind all numbers so.
+fn whole(number: f64) -> Option<i128> {
+    /// 2^53.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let text = (number.fract() == 0.0 && number.abs() < EXACT).then(|| format!("{number:.0}"))?;
+    text.parse().ok()
+}
+
+/// `x'ABCD'` for `x'abcd'` and `0xabcd`.
+fn hex_literal(token: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(token).ok()?;
+    let digits = match text.strip_prefix("0x") {
+        Some(digits) => digits,
+        None => text.split('\'').nth(1)?,
+    };
+    let zero = if digits.len() % 2 == 1 { "0" } else { "" };
+    Some(format!("x'{zero}{}'", digits.to_ascii_uppercase()))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         let _ = write!(out, "{byte:02X}");

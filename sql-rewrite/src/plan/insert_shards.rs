@@ -10,12 +10,17 @@ use std::{ops::Range, sync::Arc};
 use topology::{ShardId, quote_ident};
 
 use super::{
-    Context, Duplicates, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
+    After, Context, Duplicates, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
+    after::{Follow, HeldRows, TouchedBy},
     change::write,
     context::{Naming, Renames},
-    insert::{RowKeys, check, column_names, sets_last_id},
-    program::{Logged, Work},
+    given::{RowKeys, Rows, column_names},
+    insert::{check, check_last_insert_id, sets_last_id},
+    keys::{BY_PRIMARY_KEY, restriction},
+    mirror::Mirror,
+    program::{KeyColumns, Logged, Work},
     refusal,
+    unique::{Held, without_shard_key},
 };
 use crate::{
     lex::TokenKind,
@@ -40,7 +45,18 @@ pub(crate) struct SplitInsert {
     /// LAST_INSERT_ID() stands in it: the id of the statement before it.
     reads_last_id: bool,
     duplicates: Duplicates,
+    /// ON DUPLICATE KEY UPDATE beside another unique key.
+    met: Option<Met>,
     logged: Logged,
+}
+
+/// How the rows are found that may have been met through another unique key than the primary one.
+#[derive(Debug, Clone, PartialEq)]
+struct Met {
+    mirror: Mirror,
+    columns: KeyColumns,
+    /// How the shards that take the rows are read by their values, and the conditions.
+    conditions: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -61,13 +77,14 @@ struct IdPlace {
 
 /// Plans an INSERT in 0011.
 pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal> {
-    let keys = check(cx, insert)?;
-    let resolves = insert.ignore || insert.replace || insert.on_duplicate.is_some();
-    if resolves && !cx.schema.in_primary_key(cx.table().shard_key()) {
-        return cx.refuse(refusal::OTHER_UNIQUE_KEY, "the primary key does not contain the shard key");
-    }
+    let rows = check(cx, insert)?;
+    let keys = rows.keys(cx)?;
+    check_resolves(cx, insert)?;
     let mut edits = cx.inlined()?;
     let generates = cx.schema.auto_increment().is_some() && keys.iter().any(|row| row.id.is_none());
+    if generates {
+        check_generated(cx, &keys)?;
+    }
     let places = if generates { id_places(cx, insert, &mut edits)? } else { vec![None; keys.len()] };
     let ranges = row_ranges(cx, insert)?;
     let push = keys.iter().filter_map(|row| row.id).filter_map(|id| u64::try_from(id).ok()).max();
@@ -80,6 +97,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         (Some(_), false) => Needs::Nothing,
     };
     let auto = cx.schema.auto_increment().map_or("", |column| column.name.as_str());
+    let met = met(cx, insert, &rows, &keys)?;
     let rows = ranges.into_iter().zip(places).zip(keys);
     let work = SplitInsert {
         text: cx.source.text().to_vec(),
@@ -90,17 +108,23 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         id_is_shard_key: cx.schema.is_shard_key(auto),
         shows_given_id: cx.schema.auto_increment().is_some() && !sets_last_id(cx),
         reads_last_id: reads_last_id(cx),
-        duplicates: match () {
-            () if insert.replace => Duplicates::Replaced,
-            () if insert.on_duplicate.is_some() => {
-                Duplicates::Changed { id_tells: cx.schema.auto_increment().is_some() }
-            }
-            () if insert.ignore => Duplicates::LeftOut,
-            () => Duplicates::Fail,
-        },
+        duplicates: duplicates(cx, insert),
+        met,
         logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
     };
     Ok(write(cx, needs, Work::SplitInsert(Box::new(work)), true))
+}
+
+/// What happens to rows whose key is there already.
+fn duplicates(cx: &Context<'_>, insert: &Insert) -> Duplicates {
+    match () {
+        () if insert.replace => Duplicates::Replaced,
+        () if insert.on_duplicate.is_some() => {
+            Duplicates::Changed { id_tells: cx.schema.auto_increment().is_some() }
+        }
+        () if insert.ignore => Duplicates::LeftOut,
+        () => Duplicates::Fail,
+    }
 }
 
 /// Whether the statement reads the id that the one before it generated.
@@ -112,6 +136,39 @@ fn reads_last_id(cx: &Context<'_>) -> bool {
         };
         cx.source.word(i, "LAST_INSERT_ID") || cx.source.kind(i) == Some(TokenKind::SysVar) && variable()
     })
+}
+
+/// Conflicts are seen by the shard that takes the row, so the shard key must decide them.
+fn check_resolves(cx: &Context<'_>, insert: &Insert) -> Result<(), Refusal> {
+    let resolves = insert.ignore || insert.replace || insert.on_duplicate.is_some();
+    if let Some(key) = without_shard_key(cx.schema).filter(|_| resolves) {
+        let what = format!("unique key `{key}` does not contain the shard key");
+        return cx.refuse(refusal::OTHER_UNIQUE_KEY, &what);
+    }
+    if insert.replace && !cx.schema.unique_keys.is_empty() {
+        return cx.refuse(refusal::OTHER_UNIQUE_KEY, "REPLACE beside another unique key");
+    }
+    Ok(())
+}
+
+fn met(cx: &Context<'_>, insert: &Insert, rows: &Rows, keys: &[RowKeys]) -> Result<Option<Met>, Refusal> {
+    if insert.on_duplicate.is_none() || cx.schema.unique_keys.is_empty() {
+        return Ok(None);
+    }
+    let held = Held::new(cx, rows)?;
+    let mut conditions = Vec::new();
+    for (shard, name) in cx.table().numbered_shards() {
+        let here = |row: usize| keys.get(row).is_some_and(|keys| keys.shard == Some(shard));
+        conditions.extend(held.conditions(&name.quoted(), &here));
+    }
+    Ok(Some(Met { mirror: cx.mirror(), columns: KeyColumns::plain(cx), conditions }))
+}
+
+fn check_generated(cx: &Context<'_>, keys: &[RowKeys]) -> Result<(), Refusal> {
+    if keys.iter().any(|row| row.id.is_some()) {
+        return cx.refuse(refusal::MIXED_IDS, "rows with given ids beside rows with generated ones");
+    }
+    check_last_insert_id(cx)
 }
 
 fn row_ranges(cx: &Context<'_>, insert: &Insert) -> Result<Vec<Range<usize>>, Refusal> {
@@ -171,6 +228,28 @@ fn id_places(cx: &Context<'_>, insert: &Insert, edits: &mut Edits) -> Result<Vec
     Ok(rows.iter().map(place).collect())
 }
 
+impl Met {
+    /// Logs the rows that are there now under the statement's own keys and values.
+    /// `placed` is the shard of each row.
+    fn effects(&self, keys: &[Key], placed: &[ShardId]) -> Effects {
+        let schema = &self.mirror.schema;
+        let name = |shard: ShardId| schema.table.shard(shard).quoted();
+        let mut conditions = Vec::new();
+        for (shard, _) in schema.table.numbered_shards() {
+            let here: Vec<&Key> =
+                keys.iter().zip(placed).filter(|(_, at)| **at == shard).map(|(key, _)| key).collect();
+            if !here.is_empty() {
+                let table = format!("{} {BY_PRIMARY_KEY}", name(shard));
+                conditions.push((table, restriction(schema, "", &here)));
+            }
+        }
+        conditions.extend(self.conditions.iter().cloned());
+        let held = HeldRows { columns: self.columns.clone(), conditions, limit: keys.len() };
+        let touched = TouchedBy::Select(held);
+        Effects::After(Box::new(After { mirror: self.mirror.clone(), touched, follow: Follow::Log }))
+    }
+}
+
 impl IdPlace {
     fn instead(range: Range<usize>) -> Self {
         Self { range, before: String::new(), after: "" }
@@ -186,6 +265,7 @@ impl SplitInsert {
         let mut edits = Edits::default();
         let mut order: Vec<(ShardId, Vec<&SplitRow>, Vec<u64>)> = Vec::new();
         let mut logged = self.logged.clone();
+        let mut placed = Vec::new();
         for (i, row) in (0_u64..).zip(&self.rows) {
             let id = match (self.increment, first) {
                 (Some(increment), Some(first)) => Some(first.saturating_add(i.saturating_mul(increment))),
@@ -197,6 +277,7 @@ impl SplitInsert {
                 edits.replace(place.range.clone(), format!("{}{literal}{}", place.before, place.after));
             }
             let shard = self.shard(row, id);
+            placed.push(shard);
             match order.iter_mut().find(|(known, ..)| *known == shard) {
                 Some((_, rows, numbers)) => {
                     rows.push(row);
@@ -219,11 +300,15 @@ impl SplitInsert {
             None if order.len() > 1 && self.shows_given_id => given,
             None => None,
         };
+        let effects = match &self.met {
+            Some(met) => met.effects(&logged.keys, &placed),
+            None => Effects::Known(logged.statements(log)),
+        };
         let generated = insert_id.filter(|_| self.increment.is_some() && self.reads_last_id);
         let rows: Vec<Vec<u64>> = order.into_iter().map(|(.., numbers)| numbers).collect();
         Ok(Program {
             statements,
-            effects: Effects::Known(logged.statements(log)),
+            effects,
             insert_id,
             last: generated.map(|id| format!("DO LAST_INSERT_ID({id})").into_bytes()),
             merge: if rows.len() == 1 {

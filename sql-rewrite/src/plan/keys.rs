@@ -10,6 +10,15 @@ use super::Key;
 /// with a temporary table, which scans and locks the whole table.
 const IN_LIST_MAX: usize = 500;
 
+/// Reads that lock go by the index that their condition is on: of a small table the server would rather scan another
+/// one that holds all columns it needs, and lock every row of it.
+pub(crate) const BY_PRIMARY_KEY: &str = "FORCE INDEX (PRIMARY)";
+
+/// The same for another key. The shards' keys have the names of legacy's (`shunt check`).
+pub(crate) fn by_key(name: &str) -> String {
+    format!("FORCE INDEX ({})", quote_ident(name))
+}
+
 /// A row that a statement touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Touched {

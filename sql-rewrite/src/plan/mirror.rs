@@ -7,11 +7,11 @@
 
 use std::sync::Arc;
 
-use topology::{QualifiedName, ShardId, TableSchema, quote_ident};
+use topology::{Phase, QualifiedName, ShardId, TableSchema, quote_ident};
 
 use super::{
     Key,
-    keys::{Touched, restriction, same_key},
+    keys::{BY_PRIMARY_KEY, Touched, restriction, same_key},
     pins,
 };
 use crate::Server;
@@ -41,6 +41,8 @@ pub(crate) struct Mirror {
     pub(crate) server: Server,
     /// The table.
     pub(crate) schema: Arc<TableSchema>,
+    /// Its phase, for messages.
+    pub(crate) phase: Phase,
 }
 
 impl Mirror {
@@ -72,6 +74,11 @@ impl Mirror {
         }
     }
 
+    /// Legacy, as these statements read it.
+    pub(crate) fn legacy(&self) -> String {
+        format!("{} AS {LEGACY_ALIAS}", self.schema.table.legacy().quoted())
+    }
+
     fn belongs(&self, qualifier: &str, id: ShardId) -> String {
         let key = format!("{qualifier}{}", quote_ident(self.schema.table.shard_key()));
         format!("{}={}", self.schema.table.shard_sql(&key), id.0)
@@ -80,9 +87,9 @@ impl Mirror {
     fn delete(&self, id: ShardId, shard: &QualifiedName, keys: &[&Key]) -> Vec<u8> {
         let name = shard.quoted();
         let rest = format!(
-            "FROM {name} WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS {LEGACY_ALIAS} WHERE {} AND {} LOCK IN SHARE MODE)",
+            "FROM {name} WHERE {} AND NOT EXISTS (SELECT 1 FROM {} WHERE {} AND {} LOCK IN SHARE MODE)",
             restriction(&self.schema, "", keys),
-            self.schema.table.legacy().quoted(),
+            self.legacy(),
             same_key(&self.schema, LEGACY_ALIAS, &name),
             self.belongs(&format!("{LEGACY_ALIAS}."), id),
         );
@@ -92,9 +99,9 @@ impl Mirror {
     fn replace(&self, id: ShardId, shard: &QualifiedName, keys: &[&Key]) -> Vec<u8> {
         let columns = self.schema.stored_column_list();
         let rest = format!(
-            "INTO {} ({columns}) SELECT {columns} FROM {} AS {LEGACY_ALIAS} WHERE {} AND {} LOCK IN SHARE MODE",
+            "INTO {} ({columns}) SELECT {columns} FROM {} {BY_PRIMARY_KEY} WHERE {} AND {} LOCK IN SHARE MODE",
             shard.quoted(),
-            self.schema.table.legacy().quoted(),
+            self.legacy(),
             restriction(&self.schema, "", keys),
             self.belongs("", id),
         );

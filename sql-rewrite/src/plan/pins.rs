@@ -39,6 +39,20 @@ pub(crate) fn keys_select(server: Server) -> String {
     if server.mariadb { format!("{MARIADB_KEYS}SELECT ") } else { format!("SELECT {MYSQL_KEYS} ") }
 }
 
+/// A SELECT of rows that this transaction has just locked, `rest` being what follows the word. It waits for nobody,
+/// because a row that somebody else holds is none of them.
+///
+/// It locks for sharing: under LOCK TABLES it reads a name that is locked READ.
+pub(crate) fn held_rows(server: Server, rest: &str) -> Vec<u8> {
+    // MySQL 8.0.1, MariaDB 10.6.0 (release notes).
+    let lock = match (server.mariadb, server.version) {
+        (false, 80_001..) => "FOR SHARE SKIP LOCKED",
+        (true, 100_600..) => "LOCK IN SHARE MODE SKIP LOCKED",
+        _ => "LOCK IN SHARE MODE",
+    };
+    format!("{}{rest} {lock}", keys_select(server)).into_bytes()
+}
+
 /// `innodb_snapshot_isolation` came in 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2 (MariaDB
 /// release notes, MDEV-35124): naming it elsewhere is error 1193.
 fn knows_snapshot_isolation(version: u32) -> bool {

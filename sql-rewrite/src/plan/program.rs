@@ -5,13 +5,12 @@ use std::sync::Arc;
 use topology::{ColumnKind, Phase, ShardId, TableSchema, quote_ident};
 
 use super::{
-    AfterInsert, Effects, Key, Learnt, Program, Refusal, Run, Write,
+    Context, Effects, Key, Learnt, Program, Refusal, Run, Write,
     change::Restricted,
     change_shards::ShardChange,
     dirty_log,
     insert_shards::SplitInsert,
-    keys::Touched,
-    mirror::Change,
+    keys::select_item,
     refusal::{self, refusal},
 };
 use crate::Server;
@@ -77,6 +76,21 @@ pub(crate) struct KeyColumns {
 }
 
 impl KeyColumns {
+    /// The keys as they are.
+    pub(crate) fn plain(cx: &Context<'_>) -> Self {
+        Self { schema: Arc::clone(cx.schema), phase: cx.phase, numbered: false, changed: Vec::new() }
+    }
+
+    /// The select items of the keys.
+    pub(crate) fn items(&self, qualifier: &str) -> Vec<String> {
+        let names = self.names();
+        let found = names.iter().filter_map(|name| self.schema.column(name));
+        found
+            .enumerate()
+            .map(|(i, column)| select_item(column, &qualified(qualifier, &column.name), i))
+            .collect()
+    }
+
     /// The columns that a row carries: primary key, then the shard key if it is none of it.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = self.schema.primary_key.clone();
@@ -93,7 +107,7 @@ impl KeyColumns {
     }
 
     /// A row of the key SELECT as it could be.
-    fn sample(&self) -> Vec<Option<Vec<u8>>> {
+    pub(crate) fn sample(&self) -> Vec<Option<Vec<u8>>> {
         let cell = |name: &String| {
             let kind = self.schema.column(name).map(|column| column.kind);
             Some(match kind {
@@ -199,36 +213,7 @@ impl Write {
     }
 }
 
-impl AfterInsert {
-    /// The mirror, once the OK packet has told the first generated id (0: none was generated).
-    ///
-    /// Ids of one INSERT … VALUES are consecutive steps of `auto_increment_increment` from the first
-    /// that was stored, in every `innodb_autoinc_lock_mode` (manual, "AUTO_INCREMENT Handling in
-    /// InnoDB": simple inserts). Rows that IGNORE left out make this a superset, which the mirror
-    /// allows.
-    #[must_use]
-    pub fn mirror(&self, first_id: u64) -> Vec<Vec<u8>> {
-        if first_id == 0 {
-            return Vec::new();
-        }
-        let table = &self.mirror.schema.table;
-        let mut touched = Vec::new();
-        for (i, parts) in (0_u64..).zip(&self.keys) {
-            let id = u128::from(first_id) + u128::from(i) * u128::from(self.increment);
-            let key = parts.iter().map(|part| part.clone().unwrap_or_else(|| id.to_string())).collect();
-            let given = self.shards.get(usize::try_from(i).unwrap_or(usize::MAX)).copied().flatten();
-            let shard = if self.id_is_shard_key {
-                i128::try_from(id).ok().map(|id| table.shard_of(id))
-            } else {
-                given
-            };
-            touched.push(Touched { key: Key(key), shard });
-        }
-        self.mirror.statements(&touched, Change::Kept)
-    }
-}
-
 /// `` `a`.`id` `` for each name.
-pub(crate) fn qualified(qualifier: &str, name: &str) -> String {
+fn qualified(qualifier: &str, name: &str) -> String {
     format!("{qualifier}{}", quote_ident(name))
 }

@@ -31,14 +31,15 @@ reasons! {
     READ_IN_EXPRESSION "subquery-in-set" "run it as a SELECT of its own";
     RETURNING "returning" "leave RETURNING out and read the row by its key";
     PARTITION "partition-clause" "leave the PARTITION clause out";
-    OTHER_UNIQUE_KEY "other-unique-key" "IGNORE, REPLACE and ON DUPLICATE KEY UPDATE need the primary key to be the only unique key; use INSERT or UPDATE by key";
-    KEY_NOT_LITERAL "key-not-literal" "give the primary key and the shard key as integer literals or integer parameters";
+    OTHER_UNIQUE_KEY "other-unique-key" "use INSERT or UPDATE by primary key; in 0011 IGNORE, REPLACE and ON DUPLICATE KEY UPDATE need the shard key in every unique key";
+    REPLACES_ITSELF "replaces-itself" "give each key and each unique value once";
+    KEY_NOT_LITERAL "key-not-literal" "give the primary key and the shard key as literals or parameters, with ON DUPLICATE KEY UPDATE also columns of other unique keys";
     KEY_RANGE "key-out-of-range" "the key does not fit its column";
     KEY_TYPE "key-type" "primary keys of this type are not supported; the readiness report names them";
     KEY_MISSING "key-missing" "give the primary key and the shard key in the column list";
     MIXED_IDS "mixed-ids" "let all rows have a given id, or all rows a generated one";
     LAST_INSERT_ID "last-insert-id-argument" "leave LAST_INSERT_ID(…) with an argument out of statements with generated ids";
-    KEY_ASSIGNED "key-assigned-on-duplicate" "leave primary key and shard key out of ON DUPLICATE KEY UPDATE";
+    KEY_ASSIGNED "key-assigned-on-duplicate" "leave primary key and shard key out of ON DUPLICATE KEY UPDATE, and assign VALUES(…) to columns of other unique keys";
     KEY_EXPRESSION "key-expression" "assign an integer literal, or a sum or product of integer columns that are not assigned before it";
     KEY_CHANGE_IGNORE "key-change-ignore" "leave IGNORE out when primary key or shard key change";
     KEY_CHANGE_ROWS "key-change-of-several-rows" "change primary keys row by row";

@@ -4,7 +4,7 @@ use super::{
     NotUnderstood,
     query::Reader,
     source::Span,
-    tree::{Assignment, Change, Insert, InsertSource, Row, Shape},
+    tree::{Assignment, Change, Insert, InsertSource, Row, RowAlias, Shape},
 };
 
 /// Clauses behind the table of an UPDATE or DELETE.
@@ -32,7 +32,11 @@ impl Reader<'_> {
         let tail = source.find(&(at..end), |i| source.words(i, &["ON", "DUPLICATE", "KEY", "UPDATE"]));
         let returning = source.find(&(at..end), |i| source.word(i, "RETURNING"));
         let rows_end = tail.min(returning);
-        let rows = self.insert_source(at..rows_end)?;
+        // `AS new` may follow the rows. The AS of CAST lies inside parentheses, that of a SELECT's items does not.
+        let query = source.op(at, "(") || source.any_word(at, &["SELECT", "WITH", "TABLE"]);
+        let alias = if query { rows_end } else { source.find(&(at..rows_end), |i| source.word(i, "AS")) };
+        let row_alias = self.row_alias(alias..rows_end)?;
+        let rows = self.insert_source(at..alias)?;
         let on_duplicate =
             if tail < end { Some(self.assignments(&(tail + 4..returning.max(tail + 4)))?) } else { None };
         self.expression(&(returning..end))?;
@@ -41,6 +45,7 @@ impl Reader<'_> {
             ignore,
             columns,
             source: rows,
+            row_alias,
             on_duplicate,
             returning: returning < end,
         })))
@@ -72,6 +77,25 @@ impl Reader<'_> {
         Ok(Some((names, span)))
     }
 
+    /// `AS new`, `AS new (a, b)`, or nothing.
+    fn row_alias(&self, span: Span) -> Result<Option<RowAlias>, NotUnderstood> {
+        let source = self.source;
+        if span.is_empty() {
+            return Ok(None);
+        }
+        let what = || "what follows the rows of INSERT".to_owned();
+        let name = source.ident(span.start + 1).ok_or_else(what)?;
+        let mut columns = Vec::new();
+        let mut at = span.start + 2;
+        if at < span.end && source.op(at, "(") {
+            for part in source.split_commas(&(at + 1..source.close(at))) {
+                columns.push(source.ident(part.start).filter(|_| part.len() == 1).ok_or_else(what)?);
+            }
+            at = source.next(at);
+        }
+        if at == span.end { Ok(Some(RowAlias { name, columns })) } else { Err(what()) }
+    }
+
     fn insert_source(&mut self, span: Span) -> Result<InsertSource, NotUnderstood> {
         let source = self.source;
         let at = span.start;
@@ -79,9 +103,7 @@ impl Reader<'_> {
             return self.rows(&(at + 1..span.end)).map(InsertSource::Rows);
         }
         if source.word(at, "SET") {
-            // A row alias `AS new` may follow the list.
-            let end = source.find(&(at + 1..span.end), |i| source.word(i, "AS"));
-            let list = at + 1..end;
+            let list = at + 1..span.end;
             let assignments = self.assignments(&list)?;
             return Ok(InsertSource::Set(assignments, list));
         }
@@ -117,16 +139,8 @@ impl Reader<'_> {
             }
             at += 1;
         }
-        // All that may follow is the row alias: AS new [(a, b)].
         if at < span.end {
-            let alias = source.word(at, "AS") && source.ident(at + 1).is_some();
-            at += 2;
-            if alias && at < span.end && source.op(at, "(") {
-                at = source.next(at);
-            }
-            if !alias || at != span.end {
-                return Err("what follows the rows of INSERT".to_owned());
-            }
+            return Err("what follows the rows of INSERT".to_owned());
         }
         Ok(rows)
     }

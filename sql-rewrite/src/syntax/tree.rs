@@ -87,6 +87,8 @@ pub(crate) struct Insert {
     pub(crate) columns: Option<(Vec<String>, Span)>,
     /// Where the rows come from.
     pub(crate) source: InsertSource,
+    /// `AS new (a, b)` behind the rows.
+    pub(crate) row_alias: Option<RowAlias>,
     /// Behind ON DUPLICATE KEY UPDATE.
     pub(crate) on_duplicate: Option<Vec<Assignment>>,
     /// MariaDB's RETURNING.
@@ -102,6 +104,15 @@ pub(crate) enum InsertSource {
     Set(Vec<Assignment>, Span),
     /// `SELECT`, `TABLE`, `WITH`.
     Query,
+}
+
+/// MySQL's name for the new row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowAlias {
+    /// The row's name.
+    pub(crate) name: String,
+    /// Names of its columns, if they have others there.
+    pub(crate) columns: Vec<String>,
 }
 
 /// One row of VALUES.

@@ -34,6 +34,7 @@ fn column(declared: &str) -> Column {
         name,
         kind,
         nullable: has("null"),
+        null_by_default: has("null"),
         auto_increment: has("auto_increment"),
         generated: if has("virtual") { Generated::Virtual } else { Generated::No },
         invisible: has("invisible"),
@@ -57,7 +58,11 @@ pub fn table(
         primary_key: primary.iter().map(|name| (*name).to_owned()).collect(),
         unique_keys: unique
             .iter()
-            .map(|name| UniqueKey { name: (*name).to_owned(), columns: vec![(*name).to_owned()] })
+            .map(|columns| UniqueKey {
+                name: columns.replace('+', "_"),
+                columns: columns.split('+').map(str::to_owned).collect(),
+                partial: false,
+            })
             .collect(),
     }
 }
@@ -114,6 +119,24 @@ pub fn tables() -> Vec<TableSchema> {
             ],
             &["code"],
             &[],
+        ),
+        // Other unique keys, which do not contain the shard key.
+        table(
+            "member",
+            "id",
+            "app.member_{0..2}",
+            &["id bigint auto_increment", "email varchar(100) null", "phone varchar(20) null", "visits int"],
+            &["id"],
+            &["email", "phone"],
+        ),
+        // Another unique key, which contains the shard key.
+        table(
+            "page",
+            "tenant",
+            "app.page_{0..1}",
+            &["tenant int", "no int", "slug varchar(50)", "hits int"],
+            &["tenant", "no"],
+            &["tenant+slug"],
         ),
     ]
 }
