@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 
 use sql_rewrite::Respelled;
-use topology::ShardedTable;
 use wire::{
     FrameError, Malformed,
     frame::{HEADER, Header},
@@ -16,7 +15,7 @@ use wire::{
 
 use crate::{
     diagnostics::Ended,
-    execute::{Done, Origin},
+    execute::{Done, Origin, Snapshots},
     relay::Fault,
     session::{Flow, Session, home_io},
 };
@@ -29,8 +28,8 @@ const PACKET_MAX: usize = 1 << 30;
 pub(crate) enum Shape<'a> {
     /// Nothing.
     AsIs,
-    /// A shard's names become the legacy table's.
-    Rename(&'a ShardedTable),
+    /// The names of these tables' shards become those of the legacy tables.
+    Rename(&'a Snapshots),
     /// These take their place.
     Columns(&'a [Vec<u8>]),
 }
@@ -110,7 +109,7 @@ impl Session {
         for (i, definition) in definitions.iter().enumerate() {
             let shaped = match shape {
                 Shape::AsIs => Cow::Borrowed(definition),
-                Shape::Rename(table) => Cow::Owned(self.rename(definition, table)?),
+                Shape::Rename(tables) => Cow::Owned(self.rename(definition, tables)?),
                 Shape::Columns(own) => Cow::Borrowed(&own[i]),
             };
             match origin.respelled {
@@ -235,14 +234,15 @@ impl Session {
     }
 
     /// A shard's schema and table in a column definition become the legacy table's.
-    fn rename(&self, definition: &[u8], table: &ShardedTable) -> Flow<Vec<u8>> {
+    fn rename(&self, definition: &[u8], tables: &Snapshots) -> Flow<Vec<u8>> {
         let column = Column::parse(definition.to_vec(), self.relay.caps).map_err(malformed)?;
         let same = |a: &[u8], b: &str| a.eq_ignore_ascii_case(b.as_bytes());
-        let from_shard = table
-            .shards()
-            .iter()
-            .find(|shard| same(column.schema(), &shard.schema) && same(column.org_table(), &shard.table));
-        let Some(shard) = from_shard else { return Ok(definition.to_vec()) };
+        let tables = tables.iter().map(|snapshot| &snapshot.schema.table);
+        let all = tables.flat_map(|table| table.shards().iter().map(move |shard| (table, shard)));
+        let mut from = all.filter(|(_, shard)| {
+            same(column.schema(), &shard.schema) && same(column.org_table(), &shard.table)
+        });
+        let Some((table, shard)) = from.next() else { return Ok(definition.to_vec()) };
         let legacy = table.legacy();
         let alias = if same(column.table(), &shard.table) { legacy.table.as_bytes() } else { column.table() };
         Ok(column.renamed(legacy.schema.as_bytes(), alias, legacy.table.as_bytes()))

@@ -8,14 +8,13 @@ use sql_rewrite::{Question, Respelled, Show, Statement, Told, refuse_lost_answer
 use wire::{
     Command,
     own::{self, Answer, Rows},
-    packet::{query, row},
+    packet::{execute::PARAMETER_COUNT_AVAILABLE, query, row},
 };
 
 use crate::{
     answer::End,
     diagnostics::{Condition, Conditions},
     execute::{Done, Origin},
-    prepared::PARAMETER_COUNT_AVAILABLE,
     session::{Flow, Session},
 };
 

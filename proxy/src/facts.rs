@@ -49,6 +49,7 @@ impl SessionFacts {
                 hex => Some(String::from_utf8(unhex(hex)?).ok()?),
             },
             sql_mode: sql_mode_of(sql_mode),
+            without_full_group_by: without_full_group_by(sql_mode),
             charset: charset_of(charset),
             server,
             lower_case_table_names: lower_case != "0",
@@ -86,6 +87,12 @@ fn sql_mode_of(text: &str) -> SqlMode {
         no_auto_value_on_zero: has("NO_AUTO_VALUE_ON_ZERO"),
         oracle: has("ORACLE"),
     }
+}
+
+fn without_full_group_by(text: &str) -> Option<String> {
+    let (full, others): (Vec<&str>, Vec<&str>) =
+        text.split(',').partition(|mode| mode.eq_ignore_ascii_case("ONLY_FULL_GROUP_BY"));
+    (!full.is_empty()).then(|| others.join(","))
 }
 
 /// Source: `SHOW CHARACTER SET` of MySQL 9.7 and MariaDB 10.11; `Maxlen` = 1 is one byte a character.
@@ -140,6 +147,10 @@ mod tests {
         assert_eq!(read.facts.database.as_deref(), Some("app"));
         assert!(read.facts.sql_mode.ansi_quotes && read.facts.sql_mode.no_backslash_escapes);
         assert!(!read.facts.sql_mode.oracle && read.serializable);
+        assert_eq!(read.facts.without_full_group_by, None);
+        let full = b"-|A,ONLY_FULL_GROUP_BY,B|utf8mb4|0|1|X|0|0|0|0|0";
+        let (full, _) = SessionFacts::parse(full, server, false).unwrap();
+        assert_eq!(full.facts.without_full_group_by.as_deref(), Some("A,B"));
         assert_eq!(read.facts.charset, Charset::Gbk);
         let (read, _) = SessionFacts::parse(b"-||utf8mb4|0|1|X|0|0|0|0|0", server, false).unwrap();
         assert_eq!(read.facts.database, None);

@@ -6,10 +6,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sql_rewrite::{Facts, ShardRead, Statement, Value};
+use sql_rewrite::{ColumnSource, Facts, ShardRead, Statement, Value};
 use wire::{
-    Command, own,
-    packet::{ErrInfo, Execute, ParamType, ParamValue, prepare},
+    own,
+    packet::{ErrInfo, Execute, ParamType, ParamValue},
 };
 
 use crate::{
@@ -20,9 +20,6 @@ use crate::{
 /// Variants of one statement that are kept prepared; `max_prepared_stmt_count` is shared by all of
 /// home's connections, so the oldest gives way. Ten shards fit, and a scatter.
 const VARIANTS_MAX: usize = 16;
-
-/// Flag of COM_STMT_EXECUTE: the number of parameters is in the packet.
-pub(crate) const PARAMETER_COUNT_AVAILABLE: u8 = 8;
 
 /// One prepared statement of the client.
 #[derive(Debug)]
@@ -48,8 +45,6 @@ pub(crate) struct Prepared {
 struct Variant {
     sql: Vec<u8>,
     id: u32,
-    /// The parameters' types that the server knows of it.
-    types: Option<Vec<ParamType>>,
 }
 
 /// All of a session's prepared statements, by the id that home gave.
@@ -83,7 +78,7 @@ impl Session {
         read: &ShardRead,
         payload: &[u8],
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
-        let (variant, typed) = match self.variant(id, &read.sql).await? {
+        let variant = match self.variant(id, &read.sql).await? {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
@@ -91,15 +86,12 @@ impl Session {
         if !prepared.long.is_empty() {
             return Ok(Err(sent_ahead()));
         }
-        let columns = prepared.columns.clone();
-        let attributes = self.relay.caps.query_attributes();
-        let bytes = match read.inlined {
-            true => Ok(execute_without_parameters(variant)),
-            false => execute_payload(payload, variant, prepared, typed, attributes),
-        };
-        self.send_payload(&bytes.map_err(|error| Fault::Client(error.into()))?);
+        // Of one shard the definitions in its answer are the table's own.
+        let columns = (read.columns == ColumnSource::Prepare).then(|| prepared.columns.clone());
+        let bytes = self.execution(prepared, payload, variant, &read.params)?;
+        self.send_payload(&bytes);
         self.flush().await?;
-        Ok(Ok(Some(columns)))
+        Ok(Ok(columns))
     }
 
     /// Prepares another text in the place of statement `id`: its id and the COM_STMT_EXECUTE that runs it with
@@ -121,17 +113,24 @@ impl Session {
             own::queue_close(&mut self.relay.home, new);
             return Ok(Err(sent_ahead()));
         }
-        let bytes = execute_payload(payload, new, prepared, false, self.relay.caps.query_attributes());
-        Ok(Ok((new, bytes.map_err(|error| Fault::Client(error.into()))?)))
+        let all: Vec<usize> = (0..usize::from(prepared.params)).collect();
+        Ok(Ok((new, self.execution(prepared, payload, new, &all)?)))
+    }
+
+    /// The client's COM_STMT_EXECUTE for another statement, whose parameters are the client's of these numbers.
+    fn execution(&self, prepared: &Prepared, payload: &[u8], id: u32, params: &[usize]) -> Flow<Vec<u8>> {
+        let caps = self.relay.caps;
+        Execute::parse(payload, caps, usize::from(prepared.params), &prepared.types, &[])
+            .and_then(|execute| execute.with_params(id, params, caps))
+            .map_err(|error| Fault::Client(error.into()))
     }
 
     /// The id of the variant with this text; prepares it if need be.
-    async fn variant(&mut self, id: u32, sql: &[u8]) -> Flow<Result<(u32, bool), ErrInfo>> {
+    async fn variant(&mut self, id: u32, sql: &[u8]) -> Flow<Result<u32, ErrInfo>> {
         let Some(prepared) = self.prepared.get_mut(&id) else { return Err(self.out_of_step()) };
         if let Some(at) = prepared.variants.iter().position(|variant| variant.sql == sql) {
-            let mut variant = prepared.variants.remove(at);
-            let typed = variant.types.replace(prepared.types.clone()).as_ref() == Some(&prepared.types);
-            let found = (variant.id, typed);
+            let variant = prepared.variants.remove(at);
+            let found = variant.id;
             prepared.variants.push(variant);
             return Ok(Ok(found));
         }
@@ -146,10 +145,9 @@ impl Session {
             Ok(answer) => {
                 let new = answer.ok.statement_id;
                 if let Some(prepared) = self.prepared.get_mut(&id) {
-                    let types = Some(prepared.types.clone());
-                    prepared.variants.push(Variant { sql: sql.to_vec(), id: new, types });
+                    prepared.variants.push(Variant { sql: sql.to_vec(), id: new });
                 }
-                Ok(Ok((new, false)))
+                Ok(Ok(new))
             }
         }
     }
@@ -159,57 +157,6 @@ fn sent_ahead() -> ErrInfo {
     let text = "Shunt: parameters sent with COM_STMT_SEND_LONG_DATA cannot be used where another statement runs in the \
                 place of this one; bind them in COM_STMT_EXECUTE";
     ErrInfo::new(1235, b"42000", text)
-}
-
-/// COM_STMT_EXECUTE of a statement without parameters, once, without a cursor.
-fn execute_without_parameters(id: u32) -> Vec<u8> {
-    let mut bytes = vec![Command::STMT_EXECUTE.0];
-    bytes.extend_from_slice(&id.to_le_bytes());
-    bytes.extend_from_slice(&[0, 1, 0, 0, 0]);
-    bytes
-}
-
-/// The client's COM_STMT_EXECUTE for another statement id: without a cursor (a server may decline one,
-/// and the rows follow at once), and with the parameters' types where this statement has not seen them.
-fn execute_payload(
-    payload: &[u8],
-    id: u32,
-    prepared: &Prepared,
-    typed: bool,
-    attributes: bool,
-) -> Result<Vec<u8>, wire::Malformed> {
-    let mut bytes = payload.to_vec();
-    prepare::patch_statement_id(&mut bytes, id)?;
-    let flags = bytes.get(5).copied().ok_or(wire::Malformed("COM_STMT_EXECUTE"))?;
-    bytes[5] = flags & PARAMETER_COUNT_AVAILABLE;
-    let params = usize::from(prepared.params);
-    if params == 0 || typed {
-        return Ok(bytes);
-    }
-    // Command, id, flags, iterations, [count], NULL bitmap, flag for new types, types, values.
-    let mut at = 10;
-    if attributes {
-        at += match bytes.get(at) {
-            Some(0..=250) => 1,
-            Some(252) => 3,
-            _ => return Err(wire::Malformed("parameter count")),
-        };
-    }
-    at += params.div_ceil(8);
-    let told = bytes.get_mut(at).ok_or(wire::Malformed("flag for new types"))?;
-    if *told != 0 {
-        return Ok(bytes);
-    }
-    *told = 1;
-    let mut types = Vec::with_capacity(params * 3);
-    for kind in &prepared.types {
-        types.extend_from_slice(&[kind.kind, if kind.unsigned { 0x80 } else { 0 }]);
-        if attributes {
-            types.push(0);
-        }
-    }
-    bytes.splice(at + 1..at + 1, types);
-    Ok(bytes)
 }
 
 /// The parameters' values as the planner sees them.

@@ -260,6 +260,7 @@ impl Session {
         Facts {
             database: None,
             sql_mode: sql_rewrite::SqlMode::default(),
+            without_full_group_by: None,
             charset: sql_rewrite::Charset::Utf8,
             server: self.server,
             lower_case_table_names: false,

@@ -4,7 +4,7 @@
 
 use crate::{
     parse::{Relations, parse},
-    syntax::{Parsed, Shape, Source},
+    syntax::{Binding, Parsed, Shape, Source},
 };
 
 /// What the comparison gives.
@@ -27,12 +27,15 @@ pub(crate) fn crosscheck(source: Source<'_>, parsed: &Parsed) -> Verdict {
     if !compared {
         return Verdict::NotNeeded;
     }
-    let Some(relations) = parse(source, &parsed.blocks) else {
+    let Some(relations) = parse(source, parsed) else {
         return Verdict::Doubtful("syntax that Shunt's SQL parser does not know".to_owned());
     };
     let mut ours: Vec<usize> = Vec::new();
     for table in &parsed.tables {
         ours.push(source.byte_range(&table.tokens).start);
+    }
+    if let Some(odd) = parsed.tables.iter().find(|table| parsed.binding(table) == Binding::Doubtful) {
+        return Verdict::Doubtful(format!("whether `{}` is the table or a WITH clause", odd.name));
     }
     if let Some(odd) = ours.iter().find(|at| !relations.tables.contains(at)) {
         return Verdict::Doubtful(format!("the table at byte {odd}"));

@@ -44,9 +44,9 @@ pub fn how(plan: &Plan, shards_of_table: usize) -> String {
     match plan {
         Plan::Relay => "as sent".to_owned(),
         Plan::Gated { .. } => "as sent, gated".to_owned(),
-        Plan::ShardRead(read) => match read.shards.len() {
+        Plan::ShardRead(read) => match read.reads.iter().map(|one| one.shards.len()).max().unwrap_or(0) {
             1 => "one shard".to_owned(),
-            all if all == shards_of_table => "all shards".to_owned(),
+            all if all >= shards_of_table => "all shards".to_owned(),
             _ => "some shards".to_owned(),
         },
         Plan::Write(write) => write.method().to_owned(),
@@ -62,9 +62,16 @@ fn shard_read(out: &mut String, read: &ShardRead) {
         ColumnSource::Prepare => "scatter",
     };
     let locking = if read.locking { ", locking" } else { "" };
-    let inlined = if read.inlined { ", parameters inlined" } else { "" };
-    let _ = writeln!(out, "{kind} to {}{locking}{inlined}", shards(&read.shards));
+    let targets: Vec<String> = match read.reads.as_slice() {
+        [one] => vec![shards(&one.shards)],
+        several => several.iter().map(|one| format!("{} {}", one.table, shards(&one.shards))).collect(),
+    };
+    let _ = writeln!(out, "{kind} to {}{locking}", targets.join("; "));
     text(out, "run", &read.sql);
+    if !read.params.is_sorted_by(|a, b| a < b) {
+        let numbers: Vec<String> = read.params.iter().map(|number| (number + 1).to_string()).collect();
+        let _ = writeln!(out, "  parameters: {}", numbers.join(","));
+    }
 }
 
 fn shards(list: &[ShardId]) -> String {

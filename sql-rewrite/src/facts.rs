@@ -57,6 +57,8 @@ pub struct Facts {
     pub database: Option<String>,
     /// From `@@sql_mode`.
     pub sql_mode: SqlMode,
+    /// What `@@sql_mode` would be without ONLY_FULL_GROUP_BY, if that is in it.
+    pub without_full_group_by: Option<String>,
     /// From `@@character_set_client`.
     pub charset: Charset,
     /// MySQL's or MariaDB's dialect and version.

@@ -17,7 +17,7 @@ use sqlparser::{
 
 use crate::{
     lex::TokenKind,
-    syntax::{Block, Source, Span},
+    syntax::{Block, Parsed, Source, Span},
 };
 
 /// Nesting that the parser follows before it gives up.
@@ -33,11 +33,11 @@ pub(crate) struct Relations {
 }
 
 /// Reads the tokens; `None` if sqlparser does not accept them as one statement.
-pub(crate) fn parse(source: Source<'_>, blocks: &[Block]) -> Option<Relations> {
+pub(crate) fn parse(source: Source<'_>, parsed: &Parsed) -> Option<Relations> {
     let dialect = MySqlDialect {};
     let statements = Parser::new(&dialect)
         .with_recursion_limit(RECURSION_LIMIT)
-        .with_tokens_with_locations(tokens(source, blocks))
+        .with_tokens_with_locations(tokens(source, parsed))
         .parse_statements()
         .ok()?;
     let [statement] = statements.as_slice() else {
@@ -71,8 +71,10 @@ fn offset(span: ParserSpan) -> usize {
 }
 
 /// The tokens for sqlparser, without what only modifies how the statement runs.
-fn tokens(source: Source<'_>, blocks: &[Block]) -> Vec<TokenWithSpan> {
-    let left_out = left_out(source, blocks);
+fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
+    let left_out = left_out(source, &parsed.blocks);
+    let table_statements: BTreeSet<usize> =
+        parsed.tables.iter().filter(|table| table.is_statement).map(|table| table.tokens.start).collect();
     let mut list = Vec::with_capacity(source.len());
     let mut i = 0;
     while i < source.len() {
@@ -80,10 +82,16 @@ fn tokens(source: Source<'_>, blocks: &[Block]) -> Vec<TokenWithSpan> {
             i = span.end;
             continue;
         }
-        if let Some(token) = token(source, i) {
+        let words = if table_statements.contains(&(i + 1)) {
+            // It knows `TABLE t`, but does not tell the table's place.
+            vec![Word::make_keyword("SELECT"), Word::Mul, Word::make_keyword("FROM")]
+        } else {
+            token(source, i).into_iter().collect()
+        };
+        for word in words {
             let at = source.tokens().get(i).map_or(0, |token| token.start) as u64;
             let location = Location { line: 1, column: at + 1 };
-            list.push(TokenWithSpan::new(token, ParserSpan::new(location, location)));
+            list.push(TokenWithSpan::new(word, ParserSpan::new(location, location)));
         }
         i += 1;
     }

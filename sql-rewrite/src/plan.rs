@@ -8,20 +8,26 @@ mod after;
 mod change;
 mod change_shards;
 mod context;
+mod derived;
 mod dirty_log;
+mod functions;
 mod given;
 mod insert;
 mod insert_shards;
 mod keys;
 mod lock_tables;
+mod locking;
+mod lossy;
 mod mirror;
 mod on_duplicate;
+mod own;
 mod pins;
 mod program;
+mod read;
 pub(crate) mod refusal;
-mod route;
-mod scatter;
+mod restrict;
 mod stored;
+mod top;
 mod unique;
 
 use std::sync::Arc;
@@ -36,7 +42,7 @@ pub(crate) use insert::insert as dual_insert;
 pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
 pub(crate) use lock_tables::{Locking, check as check_locks};
-pub(crate) use route::read as shard_read;
+pub(crate) use read::read as shard_read;
 
 /// The phase and shape of one configured table at the moment of planning.
 #[derive(Debug, Clone)]
@@ -84,29 +90,34 @@ pub struct ServerError {
     pub message: String,
 }
 
-/// A read that the shards answer.
+/// A statement that reads shard tables in the place of the client's, and writes none of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShardRead {
-    /// The sharded table.
-    pub table: TableId,
-    /// The spliced text. The client's `?` are all in it, once each and in order, unless
-    /// [`Self::inlined`].
+    /// What it reads, a reference each, in the order of the text.
+    pub reads: Vec<ShardsOf>,
+    /// The spliced text.
     pub sql: Vec<u8>,
-    /// The parameters are in `sql` as literals: it has no `?`, and a binary EXECUTE of it has no
-    /// parameters.
-    pub inlined: bool,
-    /// The shards it reads.
-    pub shards: Vec<ShardId>,
-    /// A locking read: it runs under the gate, in a transaction.
+    /// For each `?` in it the number of the client's parameter, from 0.
+    pub params: Vec<usize>,
+    /// It locks what it reads: it runs under the gate, in a transaction.
     pub locking: bool,
     /// Where the column definitions that the client sees come from.
     pub columns: ColumnSource,
 }
 
+/// The shards that one reference reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardsOf {
+    /// The sharded table.
+    pub table: TableId,
+    /// In ascending order.
+    pub shards: Vec<ShardId>,
+}
+
 /// How column definitions become those of the unsharded table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnSource {
-    /// One shard table in the place of legacy: the shard's schema and table names are put right.
+    /// Each table is one shard in the place of legacy: the shard's schema and table names are put right.
     Rename,
     /// A derived table loses flags and names: the definitions are those of COM_STMT_PREPARE of the
     /// client's own text; refused where a value's binary encoding would differ.

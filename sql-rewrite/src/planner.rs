@@ -1,6 +1,6 @@
 //! The planner: reads statements once, and plans them under a phase as often as needed.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use topology::{Phase, ShardedTable, TableId};
 
@@ -17,7 +17,7 @@ use crate::{
     questions::{Question, question, question_of_unknown},
     resolve::{Named, resolve},
     split::{Piece, split},
-    syntax::{LockItem, Parsed, Shape, Source, match_parentheses, read},
+    syntax::{Binding, LockItem, Parsed, Shape, Source, TableRef, match_parentheses, read},
 };
 
 /// Plans statements on the configured tables. Immutable; one in a process.
@@ -136,12 +136,7 @@ impl Planner {
     }
 
     fn unknown(&self, sql: &[u8], head: Head, reason: String) -> Statement {
-        let parsed = Parsed {
-            shape: Shape::Unknown(reason),
-            tables: Vec::new(),
-            blocks: Vec::new(),
-            ctes: Vec::new(),
-        };
+        let parsed = Parsed { shape: Shape::Unknown(reason), ..Parsed::default() };
         Statement {
             text: sql.to_vec(),
             range: 0..sql.len(),
@@ -197,9 +192,15 @@ impl Planner {
         let source = Source::new(&text, &kept, &partner);
         let placeholders = (0..kept.len()).filter(|i| source.kind(*i) == Some(TokenKind::Param)).collect();
         let parsed = read(source);
+        let named: Vec<Named> = parsed
+            .tables
+            .iter()
+            .map(|table| match parsed.binding(table) {
+                Binding::Cte => Named::Other,
+                _ => resolve(&self.tables, table, facts),
+            })
+            .collect();
         let verdict = crosscheck(source, &parsed);
-        let named: Vec<Named> =
-            parsed.tables.iter().map(|table| resolve(&self.tables, table, facts)).collect();
         let seen = occurrences(&text, &kept, &head, facts, &self.tables);
         let control = seen.iter().any(|at| is_control(&text, &kept, at));
         let tables = self.touched(&parsed, &verdict, &named, &seen);
@@ -274,8 +275,8 @@ impl Planner {
                 message: format!("the phase of table `{first}` is not known; nothing was done"),
             });
         };
-        let planning = Planning { statement, facts, params, views };
-        planning.plan(first).unwrap_or_else(Plan::Refuse)
+        let planning = Planning { tables: &self.tables, statement, facts, params, views };
+        planning.plan().unwrap_or_else(Plan::Refuse)
     }
 }
 
@@ -291,8 +292,11 @@ fn is_control(text: &[u8], tokens: &[Token], at: &Occurrence) -> bool {
         }
 }
 
+static NO_COLUMNS: BTreeSet<usize> = BTreeSet::new();
+
 /// One statement under the views of its tables.
 struct Planning<'a> {
+    tables: &'a [Arc<ShardedTable>],
     statement: &'a Statement,
     facts: &'a Facts,
     params: Option<&'a [Value]>,
@@ -300,7 +304,7 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    fn plan(&self, first: &TableId) -> Result<Plan, Refusal> {
+    fn plan(&self) -> Result<Plan, Refusal> {
         let shape = &self.statement.parsed.shape;
         if let Some(refused) = self.in_every_phase()? {
             return Ok(refused);
@@ -331,7 +335,7 @@ impl Planning<'_> {
                 }
                 self.refuse(reasons::READ_IN_EXPRESSION, &format!("{verb} with a subquery"))
             }
-            Shape::Query => self.query(first),
+            Shape::Query => self.query(),
             Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) => self.write(),
         }
     }
@@ -398,28 +402,37 @@ impl Planning<'_> {
         }
     }
 
-    fn query(&self, first: &TableId) -> Result<Plan, Refusal> {
-        let gated = || Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false };
-        if self.views.len() > 1 {
-            if self.reads_legacy() && !self.statement.locks() && self.understood() {
-                return Ok(Plan::Relay);
-            }
-            return self
-                .refuse(reasons::SEVERAL_TABLES, &format!("a read of `{first}` and other sharded tables"));
-        }
-        let phase = self.views.first().map_or(Phase::Legacy, |view| view.phase);
-        if phase == Phase::DualWrite && !self.understood() {
-            // Whatever it names, legacy answers it, and under the gate its locks are seen.
-            return Ok(gated());
+    /// A SELECT: each of its tables by its own phase. What locks reads legacy as long as it is written.
+    fn query(&self) -> Result<Plan, Refusal> {
+        let locking = self.statement.locks();
+        let on_shards = |phase| match phase {
+            Phase::Legacy | Phase::DualWrite => false,
+            Phase::ShardRead => !locking,
+            Phase::Shards => true,
+        };
+        if !self.views.iter().any(|view| on_shards(view.phase)) {
+            // What is not understood may lock: under the gate its locks are seen.
+            let plain = !locking && self.understood();
+            return Ok(if plain { Plan::Relay } else { self.gated() });
         }
         self.check_verdict()?;
-        match (phase, self.statement.locks()) {
-            (Phase::Legacy | Phase::DualWrite, false) => Ok(Plan::Relay),
-            (Phase::Legacy | Phase::DualWrite | Phase::ShardRead, true) => Ok(gated()),
-            (Phase::ShardRead | Phase::Shards, locking) => {
-                self.with_context(|cx| plan::shard_read(cx, locking))
-            }
+        let all = self.references()?;
+        let moved: Vec<Context<'_>> = all.iter().filter(|cx| on_shards(cx.phase)).copied().collect();
+        if let Some(fails) = moved.iter().find_map(|cx| self.not_locked(cx)) {
+            return Ok(fails);
         }
+        plan::shard_read(&moved, &all, locking)
+    }
+
+    /// What the server would say of this reference under the client's LOCK TABLES.
+    fn not_locked(&self, cx: &Context<'_>) -> Option<Plan> {
+        let view = self.views.iter().find(|view| view.schema.table.id() == cx.table().id())?;
+        let locks = view.locks.as_ref()?;
+        plan::check_locks(cx.source, cx.parsed, cx.target, locks).err().map(Plan::Fail)
+    }
+
+    fn gated(&self) -> Plan {
+        Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false }
     }
 
     fn write(&self) -> Result<Plan, Refusal> {
@@ -428,7 +441,7 @@ impl Planning<'_> {
             // The target is another table; the sharded one is only read, under the locks of a write.
             let certified = self.views.iter().all(|view| view.phase != Phase::Shards);
             if certified {
-                return Ok(Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false });
+                return Ok(self.gated());
             }
             return self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it");
         }
@@ -462,60 +475,64 @@ impl Planning<'_> {
         &self,
         plan: impl FnOnce(&Context<'_>) -> Result<Plan, Refusal>,
     ) -> Result<Plan, Refusal> {
-        let parsed = &self.statement.parsed;
-        let mut references = parsed
-            .tables
-            .iter()
-            .zip(&self.statement.named)
-            .filter(|(_, named)| matches!(named, Named::Legacy(_)));
-        let (Some((target, _)), Some(view)) = (references.next(), self.views.first()) else {
-            return self.refuse(reasons::NOT_UNDERSTOOD, "the table reference");
-        };
-        if references.next().is_some() {
+        let references = self.references()?;
+        let [cx] = references.as_slice() else {
             return self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table");
-        }
-        if target.schema.is_none() && parsed.ctes.contains(&target.name) || self.shadowed(target) {
+        };
+        if self.shadowed(cx.target) {
             return self
                 .refuse(reasons::NOT_UNDERSTOOD, "another table or WITH clause under the table's name");
         }
-        let none = std::collections::BTreeSet::new();
+        if let Some(fails) = self.not_locked(cx).filter(|_| cx.phase == Phase::Shards) {
+            return Ok(fails);
+        }
+        plan(cx)
+    }
+
+    /// The references to configured tables, each with the statement as seen from it.
+    fn references(&self) -> Result<Vec<Context<'_>>, Refusal> {
+        let parsed = &self.statement.parsed;
         let columns = match &self.statement.verdict {
             Verdict::Agreed(relations) => &relations.columns,
-            _ => &none,
+            _ => &NO_COLUMNS,
         };
-        let on_shards = view.phase == Phase::Shards || matches!(parsed.shape, Shape::Query);
-        if let Some(locks) = view.locks.as_ref().filter(|_| on_shards)
-            && let Err(error) = plan::check_locks(self.statement.source(), parsed, target, locks)
-        {
-            return Ok(Plan::Fail(error));
+        let named = parsed.tables.iter().zip(&self.statement.named);
+        let references: Vec<Context<'_>> = named
+            .filter_map(|(target, named)| {
+                let Named::Legacy(table) = named else { return None };
+                let id = self.tables.get(*table)?.id();
+                let view = self.views.iter().find(|view| view.schema.table.id() == id)?;
+                Some(Context {
+                    source: self.statement.source(),
+                    parsed,
+                    facts: self.facts,
+                    params: self.params,
+                    placeholders: &self.statement.placeholders,
+                    schema: &view.schema,
+                    phase: view.phase,
+                    target,
+                    columns,
+                    locked: view.locks.is_some(),
+                })
+            })
+            .collect();
+        if references.is_empty() {
+            return self.refuse(reasons::NOT_UNDERSTOOD, "the table reference");
         }
-        plan(&Context {
-            source: self.statement.source(),
-            parsed,
-            facts: self.facts,
-            params: self.params,
-            placeholders: &self.statement.placeholders,
-            schema: &view.schema,
-            phase: view.phase,
-            target,
-            columns,
-            locked: view.locks.is_some(),
-        })
+        Ok(references)
     }
 
     /// Another table goes by the name of this one: a qualified column could be either's.
-    fn shadowed(&self, target: &crate::syntax::TableRef) -> bool {
-        let name = target.alias.as_ref().unwrap_or(&target.name);
-        self.statement.parsed.tables.iter().any(|other| {
-            other != target && other.alias.as_ref().unwrap_or(&other.name).eq_ignore_ascii_case(name)
-        })
+    fn shadowed(&self, target: &TableRef) -> bool {
+        let same = |name: &str| name.eq_ignore_ascii_case(target.called());
+        self.statement.parsed.tables.iter().any(|other| other != target && same(other.called()))
     }
 
     fn refuse<T>(&self, reason: Reason, what: &str) -> Result<T, Refusal> {
         let Some(view) = self.views.first() else {
             return Err(Refusal { reason: reason.name, message: what.to_owned() });
         };
-        let worst = self.views.iter().find(|view| view.phase != Phase::Legacy).unwrap_or(view);
+        let worst = self.views.iter().rev().max_by_key(|view| view.phase).unwrap_or(view);
         Err(reasons::refusal(reason, what, &worst.schema.table, worst.phase))
     }
 }

@@ -7,6 +7,7 @@ pub(crate) fn mysql() -> Facts {
     Facts {
         database: Some("app".to_owned()),
         sql_mode: SqlMode::default(),
+        without_full_group_by: None,
         charset: Charset::Utf8,
         server: Server { mariadb: false, version: 90_700 },
         lower_case_table_names: false,

@@ -28,3 +28,10 @@ pub enum Value {
     /// Sent by COM_STMT_SEND_LONG_DATA: not known to Shunt, only home has it.
     LongData,
 }
+
+impl Value {
+    /// Only home knows it.
+    pub(crate) fn is_hidden(&self) -> bool {
+        *self == Self::LongData
+    }
+}

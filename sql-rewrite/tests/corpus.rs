@@ -20,6 +20,7 @@ fn facts(origin: &str) -> Facts {
     Facts {
         database: Some("db".to_owned()),
         sql_mode: SqlMode { ansi_quotes: origin == "drupal", ..SqlMode::default() },
+        without_full_group_by: None,
         charset: Charset::Utf8,
         server: Server { mariadb, version: if mariadb { 101_100 } else { 90_700 } },
         lower_case_table_names: false,

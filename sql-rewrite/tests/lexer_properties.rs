@@ -75,6 +75,7 @@ fn facts() -> impl Strategy<Value = Facts> {
         |(charset, [mariadb, ansi, plain, multi])| Facts {
             database: Some("app".to_owned()),
             sql_mode: SqlMode { ansi_quotes: ansi, no_backslash_escapes: plain, ..SqlMode::default() },
+            without_full_group_by: None,
             charset,
             server: Server { mariadb, version: if mariadb { 101_100 } else { 90_700 } },
             lower_case_table_names: false,

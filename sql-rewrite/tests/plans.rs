@@ -2,7 +2,8 @@
 //! the files; read the difference.
 //!
 //! A case is `@@ options`, the statement, and below `----` what each phase makes of it. Options,
-//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK TABLES); `rows 0,5 ; 1,6` (what the key SELECT answers,
+//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `phase doc
+//! 1101` (that table's, whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers,
 //! where the example that is shown otherwise is not enough). Settings that are pinned in front of
 //! Shunt's own statements are shown as `/*own*/` and `/*keys*/`; `pins.txt` shows them.
 
@@ -12,7 +13,7 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::{Case, cases, locks, option, params};
+use common::{Case, cases, option, params};
 use sql_rewrite::{Learnt, Plan, TableLock, explain};
 use topology::Phase;
 
@@ -25,14 +26,15 @@ fn rows(text: &str) -> Learnt {
 fn planned(case: &Case, keep_pins: bool) -> String {
     let schemas = common::tables();
     let planner = common::planner(&schemas);
-    let facts = common::facts(option(&case.options, "mariadb").is_some());
+    let mut facts = common::facts(option(&case.options, "mariadb").is_some());
+    facts.without_full_group_by = option(&case.options, "sql_mode").map(str::to_owned);
     let params = params(case);
     let learnt = option(&case.options, "rows").map(rows);
     let mut shown: Vec<(String, String)> = Vec::new();
     for phase in common::PHASES {
         let mut text = String::new();
         for statement in planner.read(case.sql.as_bytes(), &facts) {
-            let view = common::locked_view(&schemas, phase, locks(case));
+            let view = common::view_of(case, &schemas, phase);
             let plan = planner.plan(&statement, &facts, params.as_deref(), &view);
             let learnt = learnt.as_ref().filter(|learnt| fits(&plan, learnt, phase));
             text += &explain(&plan, learnt);

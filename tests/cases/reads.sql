@@ -31,11 +31,8 @@ SELECT id, name FROM user WHERE name = 'name3';
 -- params 'name4'
 SELECT * FROM user WHERE name = ?;
 SELECT id FROM user WHERE email LIKE 'u1%';
--- refused 0111 0011
 SELECT id FROM user WHERE level = 'mid';
--- refused 0111 0011
 SELECT id FROM user WHERE level = 2;
--- refused 0111 0011
 SELECT id FROM user WHERE FIND_IN_SET('b', tags);
 SELECT id FROM user WHERE born > '1982-01-01' AND age IS NOT NULL;
 SELECT id FROM user WHERE id = '5' OR id = 6.0;
@@ -55,10 +52,8 @@ SELECT id FROM user LIMIT 9;
 
 -- case read: order by types that a union loses
 -- ordered
--- refused 0111 0011
 SELECT id, level FROM user ORDER BY level, id;
 -- ordered
--- refused 0111 0011
 SELECT id, tags FROM user ORDER BY tags, id;
 -- refused 0111 0011
 SELECT MAX(level), MIN(level) FROM user;
@@ -76,7 +71,6 @@ SELECT COUNT(DISTINCT name) FROM user;
 SELECT name, COUNT(*), SUM(score) FROM user GROUP BY name;
 -- ordered
 SELECT name, COUNT(*) c FROM user GROUP BY name ORDER BY name;
--- refused 0111 0011
 SELECT level, active, MAX(score) FROM user GROUP BY level, active;
 SELECT name, COUNT(*) FROM user GROUP BY name HAVING COUNT(*) > 8;
 SELECT DISTINCT name FROM user;

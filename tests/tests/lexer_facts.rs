@@ -29,6 +29,7 @@ impl Session {
         let facts = Facts {
             database: None,
             sql_mode: SqlMode::default(),
+            without_full_group_by: None,
             charset: Charset::Utf8,
             server: Server { mariadb: kind == Kind::MariaDb, version },
             lower_case_table_names: false,

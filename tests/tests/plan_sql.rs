@@ -186,9 +186,11 @@ impl Bench {
     }
 
     async fn check(&mut self, case: &Case, phase: Phase) -> bool {
-        let facts = common::facts(self.kind == Kind::MariaDb);
+        let mut facts = common::facts(self.kind == Kind::MariaDb);
+        let modes: Option<String> = self.conn.query_first("SELECT @@sql_mode").await.unwrap();
+        facts.without_full_group_by = common::without_full_group_by(&modes.unwrap_or_default());
         let params = common::params(case);
-        let view = common::view(&self.schemas, phase);
+        let view = common::view_of(case, &self.schemas, phase);
         let statements = self.planner.read(case.sql.as_bytes(), &facts);
         let Some(statement) = statements.first() else {
             return false;
@@ -216,10 +218,10 @@ impl Bench {
         let Ok((mut direct, ..)) = self.run(case.sql.as_bytes(), params).await else {
             return false;
         };
-        let own: &[Value] = if read.inlined { &[] } else { params };
+        let own: Vec<Value> = read.params.iter().map(|number| params[*number].clone()).collect();
         let sql = String::from_utf8_lossy(&read.sql).into_owned();
         let (mut sharded, ..) =
-            self.run(&read.sql, own).await.unwrap_or_else(|error| panic!("{what}: {sql}: {error}"));
+            self.run(&read.sql, &own).await.unwrap_or_else(|error| panic!("{what}: {sql}: {error}"));
         let names = |rows: &[Row]| {
             rows.first()
                 .map(|row| row.columns_ref().iter().map(|c| c.name_str().into_owned()).collect::<Vec<_>>())

@@ -40,6 +40,7 @@ fn facts_of(conn: &HomeConn, database: String) -> Facts {
     Facts {
         database: Some(database),
         sql_mode: SqlMode::default(),
+        without_full_group_by: None,
         charset: Charset::Utf8,
         server,
         lower_case_table_names: false,

@@ -149,7 +149,7 @@ impl Session {
             Plan::Gated { .. } => self.gated(statement, snapshots, origin).await,
             Plan::ShardRead(read) => {
                 let gated = self.reads_under_gate(statement, plan);
-                self.shard_read(read, gated, snapshots, origin).await
+                self.shard_read(statement, read, gated, snapshots, origin).await
             }
             Plan::Write(write) => self.write(write, snapshots, origin).await,
             Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,

@@ -4,16 +4,12 @@
 //! later than the lease (this process was frozen, or home is slow), the gate is looked at again before
 //! anything goes to the client: the side that was read must still be written; else it is read again.
 
-use sql_rewrite::{ColumnSource, ShardRead};
-use wire::{
-    own,
-    packet::{ErrInfo, query},
-};
+use sql_rewrite::{ColumnSource, ShardRead, Statement};
+use wire::{own, packet::ErrInfo};
 
 use super::{Done, Origin, Snapshots, read_side_still_written, transaction::Opened};
 use crate::{
     answer::{End, Shape},
-    relay::Fault,
     session::{Flow, Session},
 };
 
@@ -33,6 +29,7 @@ impl Session {
     /// Runs a read over shard tables; `under_gate` although it has no locking clause.
     pub(super) async fn shard_read(
         &mut self,
+        statement: &Statement,
         read: &ShardRead,
         under_gate: bool,
         snapshots: &Snapshots,
@@ -54,7 +51,7 @@ impl Session {
                 return self.not_opened(opened, !clients).await;
             }
         }
-        let columns = match self.send_shard_read(read, origin).await? {
+        let columns = match self.send_shard_read(statement, read, origin).await? {
             Ok(columns) => columns,
             Err(error) => {
                 if gated && !clients {
@@ -70,7 +67,7 @@ impl Session {
         }
         let shape = match (&columns, read.columns) {
             (Some(columns), _) => Shape::Columns(columns),
-            (None, ColumnSource::Rename) => Shape::Rename(&snapshots[0].schema.table),
+            (None, ColumnSource::Rename) => Shape::Rename(snapshots),
             (None, ColumnSource::Prepare) => return Err(self.out_of_step()),
         };
         if gated && !clients {
@@ -100,6 +97,7 @@ impl Session {
     /// must see.
     async fn send_shard_read(
         &mut self,
+        statement: &Statement,
         read: &ShardRead,
         origin: Origin<'_>,
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
@@ -111,9 +109,7 @@ impl Session {
             self.flush().await?;
             return Ok(Ok(None));
         }
-        let range = query::query_text(origin.payload, self.relay.caps)
-            .map_err(|error| Fault::Client(error.into()))?;
-        own::queue_prepare(&mut self.relay.home, &origin.payload[range]);
+        own::queue_prepare(&mut self.relay.home, statement.text());
         self.send_bytes(&read.sql);
         self.flush().await?;
         match self.prepared_answer().await? {

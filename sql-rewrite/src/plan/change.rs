@@ -23,7 +23,7 @@ pub(crate) const MAX_KEYS: usize = 10_000;
 
 /// Functions that give another value each time, or do something: a WHERE that is evaluated twice
 /// would not be the client's.
-const VOLATILE: [&str; 14] = [
+pub(crate) const VOLATILE: [&str; 14] = [
     "RAND",
     "UUID",
     "UUID_SHORT",

@@ -145,7 +145,7 @@ fn order_items(cx: &Context<'_>, change: &Change, _: &Edits) -> Result<Vec<(Span
             () => (part.end, ""),
         };
         for i in part.start..end {
-            super::scatter::check_plain_column(cx, i, "ORDER BY")?;
+            super::lossy::check_plain_column(cx, i, "ORDER BY")?;
         }
         items.push((part.start..end, direction));
     }

@@ -15,8 +15,8 @@ use crate::{
     lex::{TokenKind, string_value},
     literal::{exact_integer, limit_literal, literal},
     resolve::same_name,
-    splice::Edits,
-    syntax::{Conjunct, Operand, Parsed, Shape, Source, Span, TableRef},
+    splice::{Edits, Text},
+    syntax::{Block, Conjunct, Operand, Parsed, Shape, Source, Span, TableRef},
 };
 
 /// A statement on one configured table, ready to be planned.
@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
     /// The column in the client's text, qualified as the statement names its table: `` `user`.`` or
     /// `` `u`.``.
     pub(crate) fn qualifier(&self) -> String {
-        format!("{}.", quote_ident(self.target.alias.as_deref().unwrap_or(&self.target.name)))
+        format!("{}.", quote_ident(self.target.called()))
     }
 
     /// The value of the `?` at this token.
@@ -88,11 +88,6 @@ impl<'a> Context<'a> {
             Operand::Param(i) => self.param(*i),
             Operand::Literal(_) => None,
         }
-    }
-
-    /// Whether parameters are in these tokens.
-    pub(crate) fn has_params(&self, span: &Span) -> bool {
-        span.clone().any(|i| self.source.kind(i) == Some(TokenKind::Param))
     }
 
     /// Edits that put every parameter into the text as a literal.
@@ -244,27 +239,27 @@ impl<'a> Context<'a> {
 
     /// An unqualified column could be merged with another table's (`USING`, `NATURAL`).
     fn may_be_anothers(&self) -> bool {
-        let block = self.target.block.and_then(|number| self.parsed.blocks.get(number));
-        block.is_some_and(|block| block.merges_columns)
+        self.block().is_some_and(|block| block.merges_columns)
+    }
+
+    /// The SELECT that the reference stands in.
+    pub(crate) fn block(&self) -> Option<&'a Block> {
+        self.parsed.blocks.get(self.target.block?)
     }
 
     /// The shards that `conjuncts` leave, `None` for all.
     pub(crate) fn shards(&self, conjuncts: &[Conjunct]) -> Option<Vec<ShardId>> {
-        let table = self.table();
-        let mut left: Option<Vec<ShardId>> = None;
-        for operands in self.operands(conjuncts, table.shard_key()) {
-            let found: Option<Vec<i128>> = operands.iter().map(|operand| self.integer(operand)).collect();
-            let Some(found) = found else {
-                continue;
-            };
-            let mut shards: Vec<ShardId> = found.into_iter().map(|key| table.shard_of(key)).collect();
-            shards.sort_unstable();
-            shards.dedup();
-            if left.as_ref().is_none_or(|known| known.len() > shards.len()) {
-                left = Some(shards);
-            }
-        }
-        left
+        let lists = self.operands(conjuncts, self.table().shard_key()).into_iter();
+        lists.filter_map(|operands| self.table_shards(operands)).min_by_key(Vec::len)
+    }
+
+    /// The shards of these keys, if all of them are known.
+    pub(crate) fn table_shards(&self, keys: &[Operand]) -> Option<Vec<ShardId>> {
+        let keys: Option<Vec<i128>> = keys.iter().map(|operand| self.integer(operand)).collect();
+        let mut shards: Vec<ShardId> = keys?.into_iter().map(|key| self.table().shard_of(key)).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        Some(shards)
     }
 
     /// The one row that `conjuncts` can name: the whole primary key is given.
@@ -332,15 +327,9 @@ impl<'a> Context<'a> {
         self.naming(renames).edits(&shard.quoted())
     }
 
-    /// Edits that put `factor`, which has no name, in the place of the table, under its alias or its own
-    /// name.
-    pub(crate) fn on_factor(&self, factor: &str) -> Edits {
-        if self.target.alias.is_none() {
-            return self.by_alias().edits(factor);
-        }
-        let mut edits = Edits::default();
-        edits.replace(self.source.byte_range(&self.target.tokens), factor);
-        edits
+    /// Where the statement qualifies a column with schema and table: `app.user` of `app.user.col`.
+    pub(crate) fn schema_qualifiers(&self) -> Vec<Range<usize>> {
+        self.qualifiers(false)
     }
 
     /// Where the statement qualifies a column with the table: `app.user` of `app.user.col`, and the
@@ -376,6 +365,22 @@ impl<'a> Context<'a> {
     /// The whole text with `edits`.
     pub(crate) fn rendered(&self, edits: &Edits) -> Vec<u8> {
         edits.render(self.source.text(), 0..self.source.text().len())
+    }
+
+    /// Some tokens with `edits`, and the parameters in them.
+    pub(crate) fn text(&self, edits: &Edits, span: &Span) -> Text {
+        self.text_of(edits, self.source.byte_range(span))
+    }
+
+    /// The whole text with `edits`, and its parameters.
+    pub(crate) fn whole(&self, edits: &Edits) -> Text {
+        self.text_of(edits, 0..self.source.text().len())
+    }
+
+    fn text_of(&self, edits: &Edits, range: Range<usize>) -> Text {
+        let start = |i: &usize| self.source.byte_range(&(*i..i + 1)).start;
+        let params: Vec<usize> = self.placeholders.iter().map(start).collect();
+        edits.render_with(self.source.text(), range, &params)
     }
 
     /// Some tokens with `edits`.

@@ -4,7 +4,7 @@
 //! NO_ZERO_DATE rejects old rows, a time zone with a repeated hour shifts TIMESTAMPs in
 //! INSERT … SELECT, `max_join_size` and `sql_safe_updates` refuse.
 
-use crate::Server;
+use crate::{Facts, Server};
 
 /// `SET_VAR` hints of MySQL for a statement that is wholly Shunt's.
 const MYSQL_OWN: &str = "/*+ SET_VAR(sql_mode='NO_AUTO_VALUE_ON_ZERO') SET_VAR(time_zone='+00:00') \
@@ -51,6 +51,15 @@ pub(crate) fn held_rows(server: Server, rest: &str) -> Vec<u8> {
         _ => "LOCK IN SHARE MODE",
     };
     format!("{}{rest} {lock}", keys_select(server)).into_bytes()
+}
+
+/// The hint with which MySQL does not ask whether what is selected depends on what is grouped by: it knows the keys of
+/// a table, and not of a derived table. The client's own text is prepared beside it and is refused where it must be.
+pub(crate) fn no_full_group_by(facts: &Facts) -> Option<String> {
+    let modes = facts.without_full_group_by.as_deref().filter(|_| !facts.server.mariadb)?;
+    // An empty value is ignored.
+    let modes = if modes.is_empty() { "NO_ENGINE_SUBSTITUTION" } else { modes };
+    Some(format!("SET_VAR(sql_mode='{}')", modes.replace('\'', "")))
 }
 
 /// `innodb_snapshot_isolation` came in 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2 (MariaDB

@@ -21,8 +21,8 @@ macro_rules! reasons {
 
 reasons! {
     NOT_UNDERSTOOD "not-understood" "write it in a simpler form; SQL.md lists what is understood";
-    SEVERAL_TABLES "several-sharded-tables" "use one sharded table in a statement";
-    SEVERAL_REFERENCES "several-references" "name the sharded table once in the statement";
+    SEVERAL_TABLES "several-sharded-tables" "use one sharded table in a write";
+    SEVERAL_REFERENCES "several-references" "name the sharded table once in a write";
     MULTI_TABLE "multi-table-write" "select the keys first, then write by primary key";
     SUBQUERY "subquery-in-where" "run the subquery first and give its result as literals";
     VOLATILE "volatile-where" "compute the value first and give it as a literal";

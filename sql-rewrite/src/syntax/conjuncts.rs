@@ -30,21 +30,24 @@ pub(crate) struct Conjunct {
 
 /// The conditions of `filter` that every row must meet.
 pub(crate) fn conjuncts(source: Source<'_>, filter: &Span) -> Vec<Conjunct> {
+    and_parts(source, filter).iter().filter_map(|part| conjunct(source, part)).collect()
+}
+
+/// The expressions that AND joins at the top of `span`, out of their parentheses; it alone if no AND does.
+pub(crate) fn and_parts(source: Source<'_>, span: &Span) -> Vec<Span> {
     let mut found = Vec::new();
-    collect(source, filter, &mut found);
+    collect(source, span, &mut found);
     found
 }
 
-fn collect(source: Source<'_>, span: &Span, found: &mut Vec<Conjunct>) {
-    let Some(parts) = split_and(source, span) else {
-        return;
-    };
-    for part in parts {
+fn collect(source: Source<'_>, span: &Span, found: &mut Vec<Span>) {
+    for part in split_and(source, span).unwrap_or_else(|| vec![span.clone()]) {
+        let inner = part.start + 1..part.end.saturating_sub(1);
         let wrapped = source.op(part.start, "(") && source.close(part.start) + 1 == part.end;
-        if wrapped {
-            collect(source, &(part.start + 1..part.end - 1), found);
-        } else if let Some(conjunct) = condition(source, &part) {
-            found.push(conjunct);
+        if wrapped && split_and(source, &inner).is_some() {
+            collect(source, &inner, found);
+        } else {
+            found.push(part);
         }
     }
 }
@@ -81,7 +84,8 @@ fn split_and(source: Source<'_>, span: &Span) -> Option<Vec<Span>> {
     Some(parts)
 }
 
-fn condition(source: Source<'_>, part: &Span) -> Option<Conjunct> {
+/// `column = value` or `column IN (values)`, if that is all of `part`.
+pub(crate) fn conjunct(source: Source<'_>, part: &Span) -> Option<Conjunct> {
     if let Some((column, at)) = column(source, part.start) {
         if source.op(at, "=") || source.op(at, "<=>") {
             let (value, end) = operand(source, at + 1)?;
@@ -107,7 +111,8 @@ fn condition(source: Source<'_>, part: &Span) -> Option<Conjunct> {
     (end == part.end).then(|| Conjunct { column, at: at + 1, values: vec![value] })
 }
 
-fn column(source: Source<'_>, at: usize) -> Option<(Vec<String>, usize)> {
+/// A name that can be a column's at `at`, and the token behind it.
+pub(crate) fn column(source: Source<'_>, at: usize) -> Option<(Vec<String>, usize)> {
     let not_a_name = source.any_word(at, &["NOT", "BINARY", "TRUE", "FALSE", "NULL", "DEFAULT"]);
     if not_a_name {
         return None;

@@ -3,7 +3,7 @@
 use super::{
     NotUnderstood,
     query::Reader,
-    tree::{Shape, TableRef},
+    tree::{Role, Shape, TableRef},
 };
 
 /// Statements whose objects are accounts or the server, whatever words follow.
@@ -35,7 +35,7 @@ impl Reader<'_> {
         match () {
             () if source.len() == 0 => Ok(Shape::Harmless),
             () if source.any_word(0, &["SELECT", "TABLE", "VALUES"]) || source.op(0, "(") => {
-                self.query(&all)?;
+                self.query(&all, Role::Whole)?;
                 Ok(Shape::Query)
             }
             () if source.word(0, "WITH") => {
@@ -43,7 +43,7 @@ impl Reader<'_> {
                 if source.any_word(after, &["UPDATE", "DELETE"]) {
                     return Err("WITH before UPDATE or DELETE".to_owned());
                 }
-                self.expression(&(after..source.len()))?;
+                self.body(&(after..source.len()), Role::Whole)?;
                 Ok(Shape::Query)
             }
             () if source.any_word(0, &["INSERT", "REPLACE"]) => self.insert(),

@@ -4,7 +4,7 @@ use super::{
     NotUnderstood,
     query::Reader,
     source::Span,
-    tree::{Assignment, Change, Insert, InsertSource, Row, RowAlias, Shape},
+    tree::{Assignment, Change, Insert, InsertSource, Role, Row, RowAlias, Shape},
 };
 
 /// Clauses behind the table of an UPDATE or DELETE.
@@ -108,7 +108,7 @@ impl Reader<'_> {
             return Ok(InsertSource::Set(assignments, list));
         }
         if source.op(at, "(") || source.any_word(at, &["SELECT", "WITH", "TABLE"]) {
-            self.query(&span)?;
+            self.query(&span, Role::Whole)?;
             return Ok(InsertSource::Query);
         }
         Err("what follows the table of INSERT".to_owned())
@@ -187,7 +187,7 @@ impl Reader<'_> {
         let source = self.source;
         let (start, ignore) = self.modifiers(1);
         let end = source.len();
-        let set = self.table_list(start, end, None)?;
+        let (set, _) = self.table_list(start, end, None)?;
         if !source.word(set, "SET") {
             return Err("UPDATE without SET".to_owned());
         }
@@ -209,7 +209,7 @@ impl Reader<'_> {
         if !source.word(at, "FROM") {
             // DELETE a, b FROM tables: the targets are names out of the table list.
             let from = source.find(&(at..end), |i| source.word(i, "FROM"));
-            let after = self.table_list((from + 1).min(end), end, None)?;
+            let (after, _) = self.table_list((from + 1).min(end), end, None)?;
             self.change_clauses(after)?;
             return Ok(Shape::MultiTable("DELETE"));
         }
@@ -217,11 +217,11 @@ impl Reader<'_> {
             source.word(i, "USING") && !source.op(i + 1, "(") || source.any_word(i, &CHANGE_CLAUSES)
         });
         if source.word(using, "USING") {
-            let after = self.table_list(using + 1, end, None)?;
+            let (after, _) = self.table_list(using + 1, end, None)?;
             self.change_clauses(after)?;
             return Ok(Shape::MultiTable("DELETE"));
         }
-        let after = self.table_list(at + 1, end, None)?;
+        let (after, _) = self.table_list(at + 1, end, None)?;
         if !self.single_factor(at + 1, after) {
             return Err("DELETE from a list of tables".to_owned());
         }

@@ -8,15 +8,17 @@
 mod conjuncts;
 mod ddl;
 mod dml;
+mod from;
 mod lock;
 mod query;
 mod source;
 mod tree;
 
-pub(crate) use conjuncts::{Conjunct, Operand, conjuncts, operand};
+pub(crate) use conjuncts::{Conjunct, Operand, and_parts, column, conjunct, conjuncts, operand};
 pub(crate) use source::{Source, Span, match_parentheses};
 pub(crate) use tree::{
-    Assignment, Block, Change, Insert, InsertSource, LockItem, LockKind, Parsed, Row, Shape, TableRef,
+    Assignment, Binding, Block, Change, Insert, InsertSource, JoinKind, Joined, LockItem, LockKind, Parsed,
+    Role, Row, Shape, TableRef,
 };
 
 use query::Reader;

@@ -3,11 +3,11 @@
 use super::{
     NotUnderstood,
     source::{Source, Span},
-    tree::{Block, Parsed, Shape, TableRef},
+    tree::{Block, Cte, Parsed, Role, Shape, TableRef},
 };
 
 /// Where a table list ends at its own level.
-const AFTER_FROM: [&str; 15] = [
+pub(super) const AFTER_FROM: [&str; 15] = [
     "WHERE",
     "GROUP",
     "HAVING",
@@ -25,24 +25,6 @@ const AFTER_FROM: [&str; 15] = [
     "RETURNING",
 ];
 
-/// Words that begin or continue a join and so cannot be a bare alias.
-const JOIN_WORDS: [&str; 14] = [
-    "JOIN",
-    "INNER",
-    "CROSS",
-    "LEFT",
-    "RIGHT",
-    "NATURAL",
-    "STRAIGHT_JOIN",
-    "ON",
-    "USING",
-    "USE",
-    "FORCE",
-    "IGNORE",
-    "PARTITION",
-    "TABLESAMPLE",
-];
-
 const SELECT_OPTIONS: [&str; 11] = [
     "ALL",
     "DISTINCT",
@@ -57,6 +39,9 @@ const SELECT_OPTIONS: [&str; 11] = [
     "SQL_CALC_FOUND_ROWS",
 ];
 
+/// Words right before an operand in parentheses.
+const AFTER_OPERATOR: [&str; 5] = ["UNION", "EXCEPT", "INTERSECT", "ALL", "DISTINCT"];
+
 const SET_OPERATORS: [&str; 3] = ["UNION", "EXCEPT", "INTERSECT"];
 
 /// Deeper nesting than this is not understood: the reader and the parser recurse.
@@ -65,31 +50,41 @@ const MAX_DEPTH: usize = 40;
 /// Collects table references and SELECT blocks while it walks a statement.
 pub(super) struct Reader<'a> {
     pub(super) source: Source<'a>,
-    tables: Vec<TableRef>,
-    blocks: Vec<Block>,
-    ctes: Vec<String>,
+    found: Parsed,
     depth: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: Source<'a>) -> Self {
-        Self { source, tables: Vec::new(), blocks: Vec::new(), ctes: Vec::new(), depth: 0 }
+        Self { source, found: Parsed::default(), depth: 0 }
     }
 
     pub(super) fn finish(mut self, shape: Shape) -> Parsed {
-        self.tables.sort_by_key(|table| table.tokens.start);
-        Parsed { shape, tables: self.tables, blocks: self.blocks, ctes: self.ctes }
+        self.found.tables.sort_by_key(|table| table.tokens.start);
+        Parsed { shape, ..self.found }
     }
 
     pub(super) fn add_table(&mut self, table: TableRef) {
-        self.tables.push(table);
+        self.found.tables.push(table);
     }
 
     pub(super) fn last_table(&self) -> Option<&TableRef> {
-        self.tables.last()
+        self.found.tables.last()
     }
 
-    fn unexpected<T>(&self, at: usize, place: &str) -> Result<T, NotUnderstood> {
+    pub(super) fn add_alias(&mut self, alias: Option<String>) {
+        self.found.aliases.extend(alias);
+    }
+
+    pub(super) fn renames_columns(&mut self) {
+        self.found.renames_columns = true;
+    }
+
+    pub(super) fn block_mut(&mut self, number: usize) -> Option<&mut Block> {
+        self.found.blocks.get_mut(number)
+    }
+
+    pub(super) fn unexpected<T>(&self, at: usize, place: &str) -> Result<T, NotUnderstood> {
         let bytes = self.source.bytes(at);
         let token = if bytes.is_empty() {
             "its end".to_owned()
@@ -100,35 +95,40 @@ impl<'a> Reader<'a> {
     }
 
     /// A query from `span.start` to the end of the span: `WITH`, `SELECT`, `TABLE`, `VALUES`, `(`.
-    pub(super) fn query(&mut self, span: &Span) -> Result<(), NotUnderstood> {
+    pub(super) fn query(&mut self, span: &Span, role: Role) -> Result<(), NotUnderstood> {
         let mut at = span.start;
         if self.source.word(at, "WITH") {
             at = self.with_clause(at, span.end)?;
         }
-        self.expression(&(at..span.end))
+        self.body(&(at..span.end), role)
     }
 
-    /// `WITH [RECURSIVE] name [(…)] AS (query), …`; returns the token behind it.
+    /// `WITH [RECURSIVE] name [(…)] AS (query), …` before a query that ends at `end`; returns the token behind it.
     pub(super) fn with_clause(&mut self, start: usize, end: usize) -> Result<usize, NotUnderstood> {
         let source = self.source;
         let mut at = start + 1;
-        if source.word(at, "RECURSIVE") {
+        let recursive = source.word(at, "RECURSIVE");
+        if recursive {
             at += 1;
         }
         loop {
             let Some(name) = source.ident(at) else {
                 return self.unexpected(at, "WITH");
             };
-            self.ctes.push(name);
             at += 1;
             if source.op(at, "(") {
+                self.renames_columns();
                 at = source.next(at);
             }
             if !(source.word(at, "AS") && source.op(at + 1, "(")) {
                 return self.unexpected(at, "WITH");
             }
             let close = source.close(at + 1);
-            self.nested(|reader| reader.query(&(at + 2..close)))?;
+            let from = if recursive { at + 1 } else { close };
+            // MariaDB lets expressions of WITH RECURSIVE name later ones.
+            let doubtful = if recursive { start..at } else { start..start };
+            self.found.ctes.push(Cte { name, visible: from..end, doubtful });
+            self.nested(|reader| reader.query(&(at + 2..close), Role::Cte))?;
             at = close + 1;
             if at < end && source.op(at, ",") {
                 at += 1;
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn nested(
+    pub(super) fn nested(
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<(), NotUnderstood>,
     ) -> Result<(), NotUnderstood> {
@@ -151,72 +151,86 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// Searches an expression for subqueries. A bare SELECT begins one that fills the rest of the
-    /// span, TABLE one that names a table.
+    /// Searches an expression for subqueries.
     pub(super) fn expression(&mut self, span: &Span) -> Result<(), NotUnderstood> {
         let source = self.source;
         let mut at = span.start;
         while at < span.end {
             if source.op(at, "(") {
                 let close = source.close(at);
-                self.nested(|reader| reader.query(&(at + 1..close)))?;
-            } else if source.word(at, "SELECT") {
-                return self.select(at, span.end);
-            } else if source.word(at, "TABLE") {
-                let table = self.named_table(at + 1, "TABLE")?;
-                at = table.tokens.end - 1;
-                self.tables.push(table);
+                self.nested(|reader| reader.query(&(at + 1..close), Role::Subquery))?;
+            } else if source.any_word(at, &["SELECT", "TABLE"]) {
+                return self.body(&(at..span.end), Role::Subquery);
             }
             at = source.next(at);
         }
         Ok(())
     }
 
-    /// A table's name and nothing else.
-    pub(super) fn named_table(&self, at: usize, place: &str) -> Result<TableRef, NotUnderstood> {
-        let (mut parts, end) = match self.source.dotted(at) {
-            Some(found) => found,
-            None => return self.unexpected(at, place),
-        };
-        let name = parts.pop().unwrap_or_default();
-        let schema = parts.pop();
-        if !parts.is_empty() || self.source.op(end, ".") {
-            return self.unexpected(end, place);
+    /// What follows WITH: SELECTs, TABLE and VALUES statements and queries in parentheses, joined by UNION and the
+    /// like; or an expression in parentheses. A bare SELECT fills the rest of the span.
+    pub(super) fn body(&mut self, span: &Span, role: Role) -> Result<(), NotUnderstood> {
+        let source = self.source;
+        let first = self.found.blocks.len();
+        let mut at = span.start;
+        while at < span.end {
+            if source.op(at, "(") {
+                let close = source.close(at);
+                let operand = at == span.start || source.any_word(at - 1, &AFTER_OPERATOR);
+                let role = if operand { role } else { Role::Subquery };
+                self.nested(|reader| reader.query(&(at + 1..close), role))?;
+            } else if source.word(at, "SELECT") {
+                self.select(at, span.end, role)?;
+                break;
+            } else if source.word(at, "TABLE") {
+                let table = TableRef { is_statement: true, ..self.named_table(at + 1, "TABLE")? };
+                at = table.tokens.end - 1;
+                self.add_table(table);
+            }
+            at = source.next(at);
         }
-        Ok(TableRef {
-            schema,
-            name,
-            tokens: at..end,
-            alias: None,
-            factor: at..end,
-            qualified: false,
-            index_hints: end..end,
-            block: None,
-        })
+        if source.find(span, |i| source.any_word(i, &SET_OPERATORS)) < span.end {
+            let mut operands_end = 0;
+            for block in self.found.blocks.get_mut(first..).unwrap_or_default() {
+                // The others stand inside of an operand.
+                if block.span.start >= operands_end {
+                    block.combined = true;
+                    operands_end = block.span.end;
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn select(&mut self, start: usize, end: usize) -> Result<(), NotUnderstood> {
+    fn select(&mut self, start: usize, end: usize, role: Role) -> Result<(), NotUnderstood> {
         let source = self.source;
         let mut at = start + 1;
         while source.any_word(at, &SELECT_OPTIONS) || source.is_hint(at) {
             at += 1;
         }
-        let number = self.blocks.len();
-        self.blocks.push(Block { options: start + 1..at, ..Block::default() });
+        let number = self.found.blocks.len();
+        self.found.blocks.push(Block { options: start + 1..at, role, ..Block::default() });
         let items_start = at;
         at = source.find(&(at..end), |i| {
             self.is_clause(i) || source.word(i, "INTO") || source.word(i, "FROM") && !from_first(source, i)
         });
-        self.blocks[number].items = items_start..at;
+        self.found.blocks[number].items = items_start..at;
         self.expression(&(items_start..at))?;
+        let mut own_end = end;
         while at < end {
+            if source.any_word(at, &SET_OPERATORS) {
+                own_end = at;
+                let all = source.any_word(at + 1, &["ALL", "DISTINCT"]);
+                self.body(&(at + 1 + usize::from(all)..end), role)?;
+                break;
+            }
             at = self.clause(number, at, end)?;
         }
-        self.blocks[number].span = start..end;
+        self.found.blocks[number].span = start..own_end;
         Ok(())
     }
 
-    fn is_clause(&self, i: usize) -> bool {
+    pub(super) fn is_clause(&self, i: usize) -> bool {
         let source = self.source;
         match () {
             () if source.word(i, "FOR") => source.any_word(i + 1, &["UPDATE", "SHARE"]),
@@ -232,16 +246,10 @@ impl<'a> Reader<'a> {
     fn clause(&mut self, number: usize, at: usize, end: usize) -> Result<usize, NotUnderstood> {
         let source = self.source;
         if source.word(at, "FROM") {
-            let first = self.tables.len();
-            let after = self.table_list(at + 1, end, Some(number))?;
-            self.blocks[number].from = at + 1..after;
-            for table in &mut self.tables[first..] {
-                table.block.get_or_insert(number);
-            }
+            let (after, joined) = self.table_list(at + 1, end, Some(number))?;
+            self.found.blocks[number].from = at + 1..after;
+            self.found.blocks[number].tables = joined;
             return Ok(after);
-        }
-        if source.any_word(at, &SET_OPERATORS) {
-            return self.set_operator(number, at, end);
         }
         let body = match () {
             () if source.any_word(at, &["GROUP", "ORDER"]) && source.word(at + 1, "BY") => at + 2,
@@ -254,7 +262,7 @@ impl<'a> Reader<'a> {
         });
         self.expression(&(body..stop))?;
         let span = body..stop;
-        let block = &mut self.blocks[number];
+        let block = &mut self.found.blocks[number];
         let slot = match () {
             () if source.word(at, "WHERE") => &mut block.filter,
             () if source.word(at, "GROUP") => &mut block.group,
@@ -271,172 +279,6 @@ impl<'a> Reader<'a> {
         }
         *slot = Some(if source.word(at, "INTO") { at..stop } else { span });
         Ok(stop)
-    }
-
-    fn set_operator(&mut self, number: usize, at: usize, end: usize) -> Result<usize, NotUnderstood> {
-        let mut next = at + 1;
-        if self.source.any_word(next, &["ALL", "DISTINCT"]) {
-            next += 1;
-        }
-        let first = self.blocks.len();
-        self.expression(&(next..end))?;
-        self.blocks[number].combined = true;
-        for block in &mut self.blocks[first..] {
-            block.combined = true;
-        }
-        Ok(end)
-    }
-
-    /// `t AS a JOIN (…) ON … , …` up to a clause keyword or `end`.
-    pub(super) fn table_list(
-        &mut self,
-        start: usize,
-        end: usize,
-        block: Option<usize>,
-    ) -> Result<usize, NotUnderstood> {
-        let source = self.source;
-        let mut at = start;
-        let mut expecting = true;
-        while at < end {
-            if expecting {
-                if source.word(at, "LATERAL") {
-                    at += 1;
-                }
-                at = self.table_factor(at, end, block)?;
-                expecting = false;
-            } else if source.op(at, ",") || source.any_word(at, &["JOIN", "STRAIGHT_JOIN"]) {
-                self.mark(block, |block| block.joined = true);
-                expecting = true;
-                at += 1;
-            } else if source.any_word(at, &["INNER", "CROSS", "LEFT", "RIGHT", "OUTER"]) {
-                at += 1;
-            } else if source.word(at, "NATURAL") {
-                self.mark(block, |block| block.merges_columns = true);
-                at += 1;
-            } else if source.word(at, "USING") && source.op(at + 1, "(") {
-                self.mark(block, |block| block.merges_columns = true);
-                at = source.next(at + 1);
-            } else if source.word(at, "ON") {
-                at = self.join_condition(at + 1, end)?;
-            } else if self.ends_table_list(at) {
-                break;
-            } else {
-                return self.unexpected(at, "a list of tables");
-            }
-        }
-        if expecting {
-            return self.unexpected(at, "a list of tables");
-        }
-        Ok(at)
-    }
-
-    fn ends_table_list(&self, at: usize) -> bool {
-        self.is_clause(at) || self.source.any_word(at, &["SET", "RETURNING"])
-    }
-
-    fn mark(&mut self, block: Option<usize>, mark: impl FnOnce(&mut Block)) {
-        if let Some(block) = block.and_then(|number| self.blocks.get_mut(number)) {
-            mark(block);
-        }
-    }
-
-    fn join_condition(&mut self, start: usize, end: usize) -> Result<usize, NotUnderstood> {
-        let source = self.source;
-        let stop = source.find(&(start..end), |i| {
-            let function = source.op(i + 1, "(");
-            source.op(i, ",")
-                || source.any_word(i, &["JOIN", "STRAIGHT_JOIN", "INNER", "CROSS", "NATURAL", "ON", "USING"])
-                || source.any_word(i, &["LEFT", "RIGHT"]) && !function
-                || self.ends_table_list(i)
-        });
-        self.expression(&(start..stop))?;
-        Ok(stop)
-    }
-
-    fn table_factor(&mut self, at: usize, end: usize, block: Option<usize>) -> Result<usize, NotUnderstood> {
-        let source = self.source;
-        if source.op(at, "(") {
-            return self.parenthesised_factor(at, end, block);
-        }
-        if source.word(at, "JSON_TABLE") && source.op(at + 1, "(") {
-            let close = source.close(at + 1);
-            self.expression(&(at + 2..close))?;
-            let (_, _, after) = self.alias(close + 1, end);
-            return Ok(after);
-        }
-        let mut table = self.named_table(at, "a list of tables")?;
-        let mut after = table.tokens.end;
-        if source.op(after, "(") {
-            return self.unexpected(at, "a list of tables: a function there");
-        }
-        if source.word(after, "PARTITION") && source.op(after + 1, "(") {
-            table.qualified = true;
-            after = source.next(after + 1);
-        }
-        if source.word(after, "FOR") && !source.any_word(after + 1, &["UPDATE", "SHARE"]) {
-            return self.unexpected(after + 1, "a list of tables");
-        }
-        let (alias, _, next) = self.alias(after, end);
-        table.alias = alias;
-        after = next;
-        let hints = after;
-        while source.any_word(after, &["USE", "FORCE", "IGNORE"])
-            && source.any_word(after + 1, &["INDEX", "KEY"])
-        {
-            let open = source.find(&(after..end), |i| source.op(i, "("));
-            if open >= end {
-                return self.unexpected(after, "an index hint");
-            }
-            after = source.next(open);
-            if source.op(after, ",") && source.any_word(after + 1, &["USE", "FORCE", "IGNORE"]) {
-                after += 1;
-            }
-        }
-        table.index_hints = hints..after;
-        table.factor = at..after;
-        table.block = block;
-        self.tables.push(table);
-        Ok(after)
-    }
-
-    fn parenthesised_factor(
-        &mut self,
-        at: usize,
-        end: usize,
-        block: Option<usize>,
-    ) -> Result<usize, NotUnderstood> {
-        let source = self.source;
-        let close = source.close(at);
-        let mut inner = at + 1;
-        while source.op(inner, "(") {
-            inner += 1;
-        }
-        if source.any_word(inner, &["SELECT", "WITH", "VALUES", "TABLE"]) {
-            self.nested(|reader| reader.query(&(at + 1..close)))?;
-            let (_, _, mut after) = self.alias(close + 1, end);
-            if source.op(after, "(") {
-                after = source.next(after);
-            }
-            return Ok(after);
-        }
-        self.nested(|reader| {
-            let stop = reader.table_list(at + 1, close, block)?;
-            if stop == close { Ok(()) } else { reader.unexpected(stop, "a list of tables") }
-        })?;
-        Ok(close + 1)
-    }
-
-    /// `[AS] alias`: the name, its token and the token behind it.
-    fn alias(&self, at: usize, end: usize) -> (Option<String>, usize, usize) {
-        let source = self.source;
-        if source.word(at, "AS") {
-            return (source.ident(at + 1), at + 1, at + 2);
-        }
-        let bare = at < end && !source.any_word(at, &JOIN_WORDS) && !source.any_word(at, &AFTER_FROM);
-        match source.ident(at) {
-            Some(name) if bare => (Some(name), at, at + 1),
-            _ => (None, at, at),
-        }
     }
 }
 

@@ -23,6 +23,77 @@ pub(crate) struct TableRef {
     pub(crate) index_hints: Span,
     /// Index into [`Parsed::blocks`] of the SELECT that it belongs to.
     pub(crate) block: Option<usize>,
+    /// `TABLE t`: a SELECT of everything, without more words.
+    pub(crate) is_statement: bool,
+}
+
+/// How the tables of a FROM are joined.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// A derived table, JSON_TABLE.
+    #[default]
+    Other,
+    /// The table whose name begins at this token.
+    Table(usize),
+    /// Two sides.
+    Join(Box<Join>),
+}
+
+/// One join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Join {
+    /// Which rows it keeps.
+    pub(crate) kind: JoinKind,
+    pub(crate) left: Joined,
+    pub(crate) right: Joined,
+    /// Behind ON.
+    pub(crate) on: Option<Span>,
+}
+
+/// Which side's rows stay where the other side has no partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinKind {
+    /// None: INNER, CROSS, STRAIGHT_JOIN, a comma.
+    Inner,
+    /// The left one's.
+    Left,
+    /// The right one's.
+    Right,
+}
+
+/// Where a SELECT stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It is the statement, or an operand of its UNION.
+    #[default]
+    Whole,
+    /// In an expression.
+    Subquery,
+    /// In a FROM.
+    Derived,
+    /// In WITH.
+    Cte,
+}
+
+/// A common table expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cte {
+    pub(crate) name: String,
+    /// The tokens among which its name stands for it.
+    pub(crate) visible: Span,
+    /// The tokens among which servers differ.
+    pub(crate) doubtful: Span,
+}
+
+/// What a table reference stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// A table of the server.
+    Table,
+    /// A common table expression.
+    Cte,
+    /// One or the other.
+    Doubtful,
 }
 
 impl TableRef {
@@ -37,12 +108,16 @@ impl TableRef {
 pub(crate) struct Block {
     /// From SELECT to its end.
     pub(crate) span: Span,
+    /// Where it stands.
+    pub(crate) role: Role,
     /// `DISTINCT`, `SQL_CALC_FOUND_ROWS` and so on.
     pub(crate) options: Span,
     /// The select list.
     pub(crate) items: Span,
     /// The table list, without FROM.
     pub(crate) from: Span,
+    /// How its tables are joined.
+    pub(crate) tables: Joined,
     /// Behind WHERE.
     pub(crate) filter: Option<Span>,
     /// Behind GROUP BY.
@@ -61,6 +136,8 @@ pub(crate) struct Block {
     pub(crate) combined: bool,
     /// `NATURAL` or `USING`: an unqualified column may be another table's.
     pub(crate) merges_columns: bool,
+    /// `NATURAL`: columns are joined that the text does not name.
+    pub(crate) natural: bool,
     /// More than one table factor.
     pub(crate) joined: bool,
 }
@@ -179,7 +256,7 @@ impl LockKind {
 }
 
 /// What kind of statement it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// SELECT, TABLE, VALUES, WITH … SELECT.
     Query,
@@ -210,13 +287,14 @@ pub(crate) enum Shape {
     /// SET, DO: expressions, which may hold subqueries.
     Expressions(&'static str),
     /// It concerns the server or accounts, not the contents of a table: CREATE USER, ANALYZE TABLE.
+    #[default]
     Harmless,
     /// Not understood, and which part.
     Unknown(String),
 }
 
 /// A statement as read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parsed {
     /// Its kind.
     pub(crate) shape: Shape,
@@ -224,6 +302,27 @@ pub(crate) struct Parsed {
     pub(crate) tables: Vec<TableRef>,
     /// Every SELECT.
     pub(crate) blocks: Vec<Block>,
-    /// Names of common table expressions.
-    pub(crate) ctes: Vec<String>,
+    /// Common table expressions.
+    pub(crate) ctes: Vec<Cte>,
+    /// Aliases of derived tables and of JSON_TABLE.
+    pub(crate) aliases: Vec<String>,
+    /// A derived table or common table expression has a list of column names.
+    pub(crate) renames_columns: bool,
+}
+
+impl Parsed {
+    /// What `table` stands for. Names of common table expressions compare with case or without, by server.
+    pub(crate) fn binding(&self, table: &TableRef) -> Binding {
+        if table.schema.is_some() {
+            return Binding::Table;
+        }
+        let named = self.ctes.iter().filter(|cte| cte.name.to_lowercase() == table.name.to_lowercase());
+        let at = table.tokens.start;
+        named.fold(Binding::Table, |found, cte| match found {
+            Binding::Table if cte.doubtful.contains(&at) => Binding::Doubtful,
+            Binding::Table if !cte.visible.contains(&at) => Binding::Table,
+            Binding::Table | Binding::Cte if cte.name == table.name => Binding::Cte,
+            _ => Binding::Doubtful,
+        })
+    }
 }

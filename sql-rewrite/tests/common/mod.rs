@@ -145,12 +145,19 @@ pub fn facts(mariadb: bool) -> Facts {
     Facts {
         database: Some("app".to_owned()),
         sql_mode: SqlMode::default(),
+        without_full_group_by: None,
         charset: Charset::Utf8,
         server: Server { mariadb, version: if mariadb { 101_119 } else { 90_700 } },
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
     }
+}
+
+/// What a session with this `sql_mode` says of ONLY_FULL_GROUP_BY.
+pub fn without_full_group_by(modes: &str) -> Option<String> {
+    let others: Vec<&str> = modes.split(',').filter(|mode| *mode != "ONLY_FULL_GROUP_BY").collect();
+    modes.contains("ONLY_FULL_GROUP_BY").then(|| others.join(","))
 }
 
 /// All tables in one phase.
@@ -170,6 +177,21 @@ pub fn locked_view(
         let mine = |lock: &&TableLock| lock.table == *id;
         let locks = locks.as_ref().map(|locks| locks.iter().filter(mine).cloned().collect());
         Some(TableView { phase, schema: Arc::clone(schema), locks })
+    }
+}
+
+/// All tables in one phase but for the one to which the case gives another.
+pub fn view_of(
+    case: &Case,
+    schemas: &[TableSchema],
+    phase: Phase,
+) -> impl Fn(&TableId) -> Option<TableView> + use<> {
+    let all = locked_view(schemas, phase, locks(case));
+    let other = option(&case.options, "phase").and_then(|text| text.split_once(' '));
+    let other = other.map(|(table, phase)| (table.to_owned(), phase.parse().unwrap()));
+    move |id| {
+        let own = other.as_ref().filter(|(table, _)| table == id.as_str()).map(|(_, phase)| *phase);
+        all(id).map(|view| TableView { phase: own.unwrap_or(view.phase), ..view })
     }
 }
 

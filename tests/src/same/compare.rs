@@ -10,6 +10,8 @@ use crate::{
 const STATUS_MASK: u16 = 1 | 2 | 8 | 0x200 | 0x2000;
 /// `BINARY_FLAG`, and the character set of what has no characters.
 const BINARY: (u16, u16) = (0x80, 63);
+/// `NOT_NULL_FLAG`.
+const NOT_NULL: u16 = 1;
 /// `PRI_KEY_FLAG`, `UNIQUE_KEY_FLAG`, `MULTIPLE_KEY_FLAG`, `AUTO_INCREMENT_FLAG`, `PART_KEY_FLAG`.
 const KEYS: u16 = 2 | 4 | 8 | 0x200 | 0x4000;
 /// The columns of SHOW WARNINGS.
@@ -248,6 +250,10 @@ fn column(a: &Column, b: &Column, names: &Naming) -> Option<String> {
     let (old, new) = (a.flags, b.flags);
     if (old | KEYS) == (new | KEYS) && a == (Column { flags: old, ..b.clone() }) {
         return Some(format!("key flags of `{}`: {new:#x} instead of {old:#x}", a.name));
+    }
+    let free = KEYS | NOT_NULL;
+    if (old | free) == (new | free) && a == (Column { flags: old, ..b.clone() }) {
+        return Some(format!("nullability of `{}`: {new:#x} instead of {old:#x}", a.name));
     }
     let computed = if a.org_table.is_empty() && a.kind == b.kind { "computed " } else { "" };
     Some(format!("{computed}column `{}`: {b:?} instead of {a:?}", a.name))

@@ -3,11 +3,11 @@
 use crate::{
     Capabilities, Command, Malformed,
     packet::value::{self, ParamValue},
-    reader::Reader,
+    reader::{Reader, put_lenenc, put_lenenc_bytes},
 };
 
 /// Flag of COM_STMT_EXECUTE: the number of parameters is in the packet (MySQL 8.0.23, with query attributes).
-const PARAMETER_COUNT_AVAILABLE: u8 = 8;
+pub const PARAMETER_COUNT_AVAILABLE: u8 = 8;
 
 /// More parameters than this the server refuses too.
 const PARAMS_MAX: u64 = 0xffff;
@@ -32,6 +32,17 @@ pub struct Execute<'a> {
     pub types: Option<Vec<ParamType>>,
     /// The parameters' values, one for each `?`.
     pub values: Vec<ParamValue<'a>>,
+    /// The same values as they were sent, and the query attributes behind them.
+    sent: Vec<Sent<'a>>,
+}
+
+/// One parameter or attribute as it was sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sent<'a> {
+    kind: ParamType,
+    name: &'a [u8],
+    /// `None`: NULL.
+    bytes: Option<&'a [u8]>,
 }
 
 /// Which variant of the parameters' block is read.
@@ -45,8 +56,14 @@ pub(crate) enum Layout {
     Params,
 }
 
-/// Types, if they were told, and values of a block of parameters.
-pub(crate) type Parameters<'a> = (Option<Vec<ParamType>>, Vec<ParamValue<'a>>);
+/// A block of parameters.
+#[derive(Default)]
+pub(crate) struct Parameters<'a> {
+    /// Types, if they were told.
+    types: Option<Vec<ParamType>>,
+    values: Vec<ParamValue<'a>>,
+    sent: Vec<Sent<'a>>,
+}
 
 impl<'a> Execute<'a> {
     /// Reads a COM_STMT_EXECUTE of a statement with `params` parameters. `remembered` are the types of its last
@@ -66,8 +83,8 @@ impl<'a> Execute<'a> {
         let flags = reader.u8("flags")?;
         reader.u32("iteration count")?;
         let counted = caps.query_attributes() && flags & PARAMETER_COUNT_AVAILABLE != 0;
-        let (types, mut values) = if params == 0 && !counted {
-            (None, Vec::new())
+        let Parameters { types, mut values, sent } = if params == 0 && !counted {
+            Parameters::default()
         } else {
             let layout = if caps.query_attributes() { Layout::NamedParams } else { Layout::Params };
             read_parameters(&mut reader, layout, params, remembered, long)?
@@ -76,7 +93,49 @@ impl<'a> Execute<'a> {
             return Err(Malformed("fewer values than parameters"));
         }
         values.truncate(params); // Further ones are query attributes.
-        Ok(Self { statement_id, cursor: flags & !PARAMETER_COUNT_AVAILABLE, types, values })
+        Ok(Self { statement_id, cursor: flags & !PARAMETER_COUNT_AVAILABLE, types, values, sent })
+    }
+
+    /// COM_STMT_EXECUTE of another statement, without a cursor: its parameters are this one's of the numbers
+    /// `params`, with their types; query attributes stay.
+    ///
+    /// # Errors
+    /// A number that is none of this one's parameters.
+    pub fn with_params(&self, id: u32, params: &[usize], caps: Capabilities) -> Result<Vec<u8>, Malformed> {
+        let attributes = self.sent.get(self.values.len()..).unwrap_or_default();
+        let chosen: Option<Vec<&Sent<'_>>> = params
+            .iter()
+            .map(|number| self.sent.get(*number).filter(|_| *number < self.values.len()))
+            .chain(attributes.iter().map(Some))
+            .collect();
+        let chosen = chosen.ok_or(Malformed("number of a parameter"))?;
+        let named = caps.query_attributes();
+        let mut bytes = vec![Command::STMT_EXECUTE.0];
+        bytes.extend_from_slice(&id.to_le_bytes());
+        bytes.push(if named { PARAMETER_COUNT_AVAILABLE } else { 0 });
+        bytes.extend_from_slice(&1_u32.to_le_bytes());
+        if named {
+            put_lenenc(&mut bytes, chosen.len() as u64);
+        }
+        if chosen.is_empty() {
+            return Ok(bytes);
+        }
+        let nulls = bytes.len();
+        bytes.resize(nulls + chosen.len().div_ceil(8), 0);
+        for (i, _) in chosen.iter().enumerate().filter(|(_, sent)| sent.bytes.is_none()) {
+            bytes[nulls + i / 8] |= 1 << (i % 8);
+        }
+        bytes.push(1);
+        for sent in &chosen {
+            bytes.extend_from_slice(&[sent.kind.kind, if sent.kind.unsigned { 0x80 } else { 0 }]);
+            if named {
+                put_lenenc_bytes(&mut bytes, sent.name);
+            }
+        }
+        for value in chosen.iter().filter_map(|sent| sent.bytes) {
+            bytes.extend_from_slice(value);
+        }
+        Ok(bytes)
     }
 }
 
@@ -100,7 +159,7 @@ pub(crate) fn read_parameters<'a>(
         return Err(Malformed("parameter sets"));
     }
     if count == 0 {
-        return Ok((None, Vec::new()));
+        return Ok(Parameters::default());
     }
     let nulls = reader.take(count.div_ceil(8), "NULL bitmap")?;
     let told = match reader.u8("flag for new types")? {
@@ -108,35 +167,48 @@ pub(crate) fn read_parameters<'a>(
         0 => None,
         _ => Some(read_types(reader, count, layout)?),
     };
-    let types = told.as_deref().unwrap_or(remembered);
+    let (types, names) = told.map_or((None, Vec::new()), |(types, names)| (Some(types), names));
+    let known = types.as_deref().unwrap_or(remembered);
     let mut values = Vec::with_capacity(count);
+    let mut sent = Vec::with_capacity(count);
     for index in 0..count {
+        let name = names.get(index).copied().unwrap_or_default();
         if nulls[index / 8] >> (index % 8) & 1 == 1 {
+            let kind =
+                known.get(index).copied().unwrap_or(ParamType { kind: value::kind::NULL, unsigned: false });
             values.push(ParamValue::Null);
+            sent.push(Sent { kind, name, bytes: None });
             continue;
         }
-        let kind = types.get(index).ok_or(Malformed("parameter without a type"))?;
+        let kind = *known.get(index).ok_or(Malformed("parameter without a type"))?;
+        let rest = reader.rest();
         values.push(if long.iter().any(|param| usize::from(*param) == index) {
             ParamValue::Long
         } else {
             value::read(reader, kind.kind, kind.unsigned)?
         });
+        let length = rest.len() - reader.rest().len();
+        sent.push(Sent { kind, name, bytes: rest.get(..length) });
     }
-    Ok((told, values))
+    Ok(Parameters { types, values, sent })
 }
 
-fn read_types(reader: &mut Reader<'_>, count: usize, layout: Layout) -> Result<Vec<ParamType>, Malformed> {
+/// Types and names.
+type Told<'a> = (Vec<ParamType>, Vec<&'a [u8]>);
+
+fn read_types<'a>(reader: &mut Reader<'a>, count: usize, layout: Layout) -> Result<Told<'a>, Malformed> {
     // Each type takes two bytes: a wrong count cannot make this large.
     let mut types = Vec::with_capacity(count.min(reader.rest().len() / 2));
+    let mut names = Vec::new();
     for _ in 0..count {
         let kind = reader.u8("parameter type")?;
         let unsigned = reader.u8("parameter flags")? & 0x80 != 0;
         types.push(ParamType { kind, unsigned });
         if layout != Layout::Params {
-            reader.lenenc_bytes("parameter name")?;
+            names.push(reader.lenenc_bytes("parameter name")?);
         }
     }
-    Ok(types)
+    Ok((types, names))
 }
 
 #[cfg(test)]
@@ -190,12 +262,41 @@ mod tests {
         assert_eq!(execute.values, [ParamValue::Long, ParamValue::Int(5)]);
     }
 
+    #[test]
+    fn another_statement_gets_chosen_parameters() {
+        let mut bytes = head(9);
+        bytes.extend_from_slice(&[4, 0b10, 1]);
+        bytes.extend_from_slice(&[kind::TINY, 0x80, 0, kind::TINY, 0, 0, kind::STRING, 0, 0]);
+        bytes.extend_from_slice(&[kind::STRING, 0]);
+        bytes.extend_from_slice(b"\x05trace\x2a\x02ab\x03abc");
+        let execute = Execute::parse(&bytes, ATTRIBUTES, 3, &[], &[]).unwrap();
+        let other = execute.with_params(7, &[2, 1, 0, 2], ATTRIBUTES).unwrap();
+        let read = Execute::parse(&other, ATTRIBUTES, 4, &[], &[]).unwrap();
+        let text = ParamValue::Bytes { binary: false, data: b"ab" };
+        assert_eq!((read.statement_id, read.cursor), (7, 0));
+        assert_eq!(read.values, [text, ParamValue::Null, ParamValue::UInt(42), text]);
+        assert!(other.ends_with(b"\x03abc") && other.windows(5).any(|name| name == b"trace"));
+        assert!(execute.with_params(7, &[3], ATTRIBUTES).is_err(), "an attribute is no parameter");
+
+        let mut plain = head(0);
+        plain.extend_from_slice(&[0, 1, kind::TINY, 0, 5]);
+        let plain = Execute::parse(&plain, PLAIN, 1, &[], &[]).unwrap();
+        let none = plain.with_params(7, &[], PLAIN).unwrap();
+        assert_eq!(none, [0x17, 7, 0, 0, 0, 0, 1, 0, 0, 0]);
+        let twice = plain.with_params(7, &[0, 0], PLAIN).unwrap();
+        assert_eq!(Execute::parse(&twice, PLAIN, 2, &[], &[]).unwrap().values, [ParamValue::Int(5); 2]);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(mut bytes: Vec<u8>, attributes: bool, params in 0usize..70_000, long: Vec<u16>) {
             bytes.insert(0, 0x17);
             let caps = if attributes { ATTRIBUTES } else { PLAIN };
-            let _ = Execute::parse(&bytes, caps, params, &[ParamType { kind: 3, unsigned: true }], &long);
+            if let Ok(execute) = Execute::parse(&bytes, caps, params, &[ParamType { kind: 3, unsigned: true }], &long) {
+                let all: Vec<usize> = (0..params).collect();
+                let again = execute.with_params(3, &all, caps).unwrap();
+                prop_assert_eq!(again.first(), Some(&Command::STMT_EXECUTE.0));
+            }
         }
     }
 }

@@ -1,0 +1,109 @@
+What a read of several shards does for itself: conditions and limits in the branches, types that a UNION loses.
+
+-- case scatter: first rows
+-- ordered
+SELECT id, name FROM user WHERE age > 25 ORDER BY name DESC, id LIMIT 4, 6;
+-- ordered
+SELECT u.* FROM user u WHERE u.active = 1 ORDER BY u.score DESC LIMIT 5;
+-- ordered
+SELECT id AS name, name AS id FROM user ORDER BY name LIMIT 5;
+-- ordered
+SELECT id, score AS age FROM user ORDER BY age, id LIMIT 5;
+-- ordered
+SELECT id, UPPER(name) FROM user ORDER BY user.name, user.id LIMIT 5;
+-- ordered
+SELECT id FROM user WHERE name = 'name3' AND age > 20 ORDER BY id LIMIT 3;
+-- count
+SELECT id FROM user WHERE name = 'name3' LIMIT 3;
+-- ordered
+-- params 20, 2, 3
+SELECT id FROM user WHERE age > ? ORDER BY id LIMIT ?, ?;
+-- ordered
+SELECT COUNT(*) FROM user ORDER BY id LIMIT 1;
+-- ordered
+SELECT name, COUNT(*) FROM user GROUP BY name ORDER BY name LIMIT 2;
+-- ordered
+SELECT DISTINCT name FROM user ORDER BY name LIMIT 3;
+-- ordered
+SELECT id FROM user ORDER BY 1 DESC LIMIT 3;
+-- ordered
+SELECT id FROM user ORDER BY -id LIMIT 3;
+SELECT id FROM user LIMIT 0;
+-- ordered
+SELECT id FROM user WHERE LENGTH(name) > 3 ORDER BY id LIMIT 18446744073709551615 OFFSET 55;
+SELECT SQL_CALC_FOUND_ROWS id FROM user WHERE age > 25 ORDER BY id LIMIT 3;
+SELECT FOUND_ROWS();
+
+-- case scatter: conditions
+SELECT id FROM user WHERE name IN ('name1', 'name2') AND NOT (age = 30 OR age IS NULL);
+SELECT id FROM user WHERE name = 'name1' OR age = 30;
+SELECT id FROM user WHERE born BETWEEN '1981-01-01' AND '1982-12-31';
+SELECT id FROM user WHERE seen > '2020-01-02 00:00:00.000' AND created = '2024-01-01 00:00:00';
+SELECT id FROM user WHERE id = 'abc';
+SELECT id FROM user WHERE score = '12.50';
+SELECT id FROM user WHERE email IS NULL AND bio LIKE 'éé%';
+SELECT id FROM user WHERE raw = x'05';
+SELECT id FROM user WHERE CASE WHEN age > 40 THEN id < 30 ELSE id > 50 END;
+SELECT id FROM user WHERE created < NOW() - INTERVAL 1 DAY AND id < 9;
+SELECT id FROM user WHERE ratio > 1.5e0 AND ratio < 2.0;
+-- params '5', 30
+SELECT id FROM user WHERE id = ? OR age = ?;
+-- params 2.5, 'name1'
+SELECT id FROM user WHERE ratio = ? OR name = ?;
+-- params NULL
+SELECT id FROM user WHERE age = ?;
+-- params 3, 13, 'name3', 10
+SELECT id FROM user WHERE id IN (?, ?) AND name = ? LIMIT ?;
+
+-- case scatter: ENUM and SET
+SELECT id FROM user WHERE level = 'mid';
+SELECT id FROM user WHERE level = 2;
+SELECT id FROM user WHERE level IN ('mid', 'high') AND tags & 1;
+SELECT id FROM user WHERE FIND_IN_SET('b', tags) AND age > 20;
+-- params 'high'
+SELECT id, level FROM user WHERE level = ?;
+-- params 3
+SELECT id, level FROM user WHERE level >= ?;
+-- ordered
+SELECT id, level FROM user ORDER BY level, id;
+-- ordered
+SELECT * FROM user ORDER BY level DESC, tags, id;
+-- ordered
+SELECT id, level FROM user WHERE age > 25 ORDER BY level DESC, id LIMIT 7;
+SELECT level, COUNT(*) FROM user GROUP BY level;
+-- ordered
+SELECT level, COUNT(*) AS n FROM user GROUP BY level ORDER BY level;
+-- ordered
+SELECT level, active, SUM(score) FROM user GROUP BY level, active ORDER BY level DESC, active;
+SELECT DISTINCT level FROM user;
+-- ordered
+SELECT DISTINCT level FROM user ORDER BY level;
+SELECT SUM(level = 'mid'), COUNT(level), COUNT(DISTINCT level) FROM user;
+SELECT id, CASE WHEN level = 'mid' THEN 1 ELSE 0 END FROM user WHERE id < 9;
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.level = 'high' AND o.amount > 10;
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.level = 'high' OR o.amount > 40;
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id AND u.level < 3 WHERE o.id < 20;
+SELECT u.*, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE o.id < 9 ORDER BY u.level;
+SELECT *, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE o.id < 9 ORDER BY u.level;
+-- refused 0111 0011
+SELECT id, level + 0 FROM user;
+-- refused 0111 0011
+SELECT MAX(level), MIN(tags) FROM user;
+-- refused 0111 0011
+SELECT id, level AS l FROM user ORDER BY l, id;
+-- refused 0111 0011
+SELECT GROUP_CONCAT(id ORDER BY level, id) FROM user;
+-- refused 0111 0011
+SELECT a.id FROM user a JOIN user b ON a.level = b.level WHERE b.id < 3;
+
+-- case scatter: hints
+SELECT id FROM user USE INDEX (name) WHERE name = 'name3';
+SELECT u.id FROM user AS u FORCE INDEX (age) WHERE u.age > 30;
+SELECT u.id FROM user u IGNORE INDEX (PRIMARY) JOIN orders o ON o.user_id = u.id WHERE o.id < 5;
+
+-- case scatter: transactions
+START TRANSACTION;
+UPDATE user SET name = 'changed' WHERE id = 6;
+SELECT a.id, b.id FROM user a JOIN user b ON a.name = b.name WHERE a.name = 'changed';
+SELECT COUNT(*) FROM user WHERE name = 'changed';
+ROLLBACK;
