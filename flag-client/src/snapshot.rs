@@ -37,10 +37,7 @@ impl Snapshot {
     /// ([`crate::GateCache::refresh`]).
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
-        match self.gate.state {
-            GateState::Open(phase) => Some(phase),
-            GateState::Hold => None,
-        }
+        self.gate.state.phase()
     }
 
     /// The phase that plain reads are planned for. A hold lies between `0011` and `0111`; both read
@@ -48,6 +45,12 @@ impl Snapshot {
     #[must_use]
     pub fn read_phase(&self) -> Phase {
         self.phase().unwrap_or(Phase::Shards)
+    }
+
+    /// Whether what is written to the shards alone is logged, so that legacy can follow.
+    #[must_use]
+    pub fn logs(&self) -> bool {
+        self.gate.state != GateState::Done
     }
 
     /// Whether a plain read may go by this snapshot without confirming it first.

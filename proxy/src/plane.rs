@@ -95,7 +95,7 @@ impl Plane {
             for phase in [Phase::DualWrite, Phase::ShardRead, Phase::Shards] {
                 let view = |id: &TableId| {
                     let of_it = snapshots.iter().find(|snapshot| snapshot.gate.table == *id)?;
-                    Some(TableView { phase, schema: of_it.schema.clone(), locks: None })
+                    Some(TableView { phase, schema: of_it.schema.clone(), logs: true, locks: None })
                 };
                 let plan = self.planner.plan(statement, origin.facts, origin.params, &view);
                 plans.entry(phase).or_default().insert(sql_rewrite::how(&plan, shards));

@@ -4,7 +4,7 @@
 use flag_client::{FlagKeys, FlagStore, FlagStoreError, GateFault, GateNames, Home, HomeConn, HomeError};
 use topology::{Gate, GateState, Phase, TableId};
 
-/// Forced steps and ended reverse syncs. Both are bound to an epoch, so they can never apply to a later one.
+/// Forced steps and ends of reverse syncs. Both are bound to an epoch, so they can never apply to a later one.
 pub const DDL: &str = "CREATE TABLE IF NOT EXISTS shunt.command (\
     table_id VARCHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
     epoch BIGINT UNSIGNED NOT NULL COMMENT 'the epoch in which it was given', \
@@ -70,7 +70,7 @@ pub async fn force(
     request(flags, keys, phase).await
 }
 
-/// Ends the reverse sync for good: legacy no longer follows, and there is no way back.
+/// Has the controller end the reverse sync for good: legacy no longer follows, and there is no way back.
 ///
 /// # Errors
 /// [`CommandError::Phase`] unless the table is in `0011`.
@@ -105,8 +105,8 @@ async fn give(conn: &mut HomeConn, gate: &Gate, what: &str, target: &str, by: &s
 pub struct Commands {
     /// The target of a forced step, and who forced it.
     pub force: Option<(Phase, String)>,
-    /// The reverse sync was ended.
-    pub finished: bool,
+    /// Who has the reverse sync ended for good.
+    pub finish: Option<String>,
 }
 
 /// Reads them.
@@ -121,7 +121,7 @@ pub async fn given(conn: &mut HomeConn, gate: &Gate) -> Result<Commands, HomeErr
     for (what, target, by) in rows {
         match what.as_str() {
             "force" => commands.force = target.parse().ok().map(|target| (target, by)),
-            "finish" => commands.finished = true,
+            "finish" => commands.finish = Some(by),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use flag_client::{FlagKeys, FlagStore, Home, HomeConn, load_schema};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use topology::{Epoch, Gate, GateState, Phase, ShardedTable, TableSchema};
+use topology::{Gate, GateState, Phase, ShardedTable, TableSchema};
 
 use crate::{
     bootstrap,
@@ -240,7 +240,7 @@ impl Work for Mover {
                 }
                 GateState::Open(Phase::ShardRead) => self.verify(&gate, &cancel).await,
                 GateState::Open(Phase::Shards) => self.apply(&gate, &cancel).await,
-                GateState::Open(Phase::Legacy) | GateState::Hold => Ok(()),
+                GateState::Open(Phase::Legacy) | GateState::Hold | GateState::Done => Ok(()),
             }
         };
         tokio::select! {
@@ -316,8 +316,10 @@ impl Work for Mover {
         sequence::bump_legacy_counter(&inner.home, conn, &schema, 0).await.map_err(said)
     }
 
-    async fn forget_log(&self, conn: &mut HomeConn, _epoch: Epoch) -> Result<(), WorkError> {
-        reverse::forget(conn, &self.inner.table).await?;
-        Ok(())
+    async fn forget_log(&self, conn: &mut HomeConn) -> Result<(), WorkError> {
+        match reverse::forget(&self.inner.home, conn, &self.inner.table).await? {
+            true => Ok(()),
+            false => Err(said("it is in use by another connection")),
+        }
     }
 }

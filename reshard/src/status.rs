@@ -44,6 +44,8 @@ pub struct TableStatus {
     pub phase: Option<String>,
     /// Epoch.
     pub epoch: Option<u64>,
+    /// The reverse sync was ended for good.
+    pub done: bool,
     /// What is wrong with the gate: the table is closed.
     pub fault: Option<String>,
     /// The request key's value.
@@ -90,6 +92,7 @@ impl TableStatus {
             gate: None,
             phase: None,
             epoch: None,
+            done: false,
             fault: None,
             requested: None,
             no_controller: true,
@@ -101,10 +104,8 @@ impl TableStatus {
     fn set_gate(&mut self, gate: &Gate, table: &ShardedTable) {
         self.gate = Some(gate.name());
         self.epoch = Some(gate.epoch.0);
-        self.phase = Some(match gate.state {
-            GateState::Open(phase) => phase.flag().to_owned(),
-            GateState::Hold => "hold".to_owned(),
-        });
+        self.done = gate.state == GateState::Done;
+        self.phase = Some(gate.state.shown().to_owned());
         if let Some(theirs) = gate.hash.filter(|hash| *hash != table.hash()) {
             self.fault = Some(format!(
                 "this configuration's topology has hash {}, the fleet's gate {theirs}",

@@ -36,9 +36,6 @@ const READINESS_AGE: Duration = Duration::from_secs(20);
 /// Between attempts to make what a table needs on home.
 const PREPARE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between removals of log rows after `shunt finish`.
-const FORGET_INTERVAL: Duration = Duration::from_secs(1);
-
 /// First and longest pause between attempts to flip. An attempt stalls writers for up to 0.1 s.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(3));
 
@@ -62,8 +59,8 @@ pub(crate) struct Term<W> {
     /// What was stored and published last, and when.
     stored: Option<(Instant, Report, Option<Phase>)>,
     published: Option<Vec<(&'static str, String)>>,
-    /// When rows of an ended reverse sync's log were dropped last.
-    forgot: Option<Instant>,
+    /// The epoch in which the log of an ended reverse sync was emptied.
+    forgot: Option<Epoch>,
     /// What happened to a request that was not followed; shown until another is.
     sticky: Option<String>,
 }
@@ -140,12 +137,16 @@ impl<W: Work> Term<W> {
             return Err(self.foreign(&gate));
         }
         self.commands = command::given(self.ballot.conn(), &gate).await?;
-        let GateState::Open(phase) = gate.state else {
+        let Some(phase) = gate.state.phase() else {
             self.resolve_hold(&gate).await?;
             return Ok(Duration::ZERO);
         };
+        if self.end_reverse_sync(&gate, phase).await? {
+            return Ok(Duration::ZERO);
+        }
         self.keep_task(&gate, phase).await;
         self.gather(&gate).await?;
+        self.forget_log(&gate).await?;
         self.remember_snapshots(&gate, phase).await;
         self.follow_request(&gate, phase).await?;
         self.store().await?;
@@ -202,7 +203,7 @@ impl<W: Work> Term<W> {
             history::opened(self.ballot.conn(), &gate, &self.config.name).await?;
             self.arrived(gate.clone());
         }
-        self.report.phase = gate.state.to_string();
+        self.report.phase = gate.state.shown().to_owned();
         self.report.epoch = gate.epoch.0;
         Ok(Some(gate))
     }
@@ -234,7 +235,7 @@ impl<W: Work> Term<W> {
         }
         let wanted = match phase {
             Phase::Legacy => false,
-            Phase::Shards => !self.commands.finished,
+            Phase::Shards => gate.state != GateState::Done && self.commands.finish.is_none(),
             Phase::DualWrite | Phase::ShardRead => true,
         };
         match &mut self.task {
@@ -251,13 +252,49 @@ impl<W: Work> Term<W> {
             Err(WorkError::Home(error)) if error.is_disconnect() => return Err(error),
             Err(error) => self.report.notice = Some(error.to_string()),
         }
-        if self.commands.finished && self.forgot.is_none_or(|at| at.elapsed() >= FORGET_INTERVAL) {
-            self.forgot = Some(Instant::now());
-            if let Err(error) = self.work.forget_log(self.ballot.conn(), gate.epoch).await {
-                tracing::warn!(%gate, %error, "the log of an ended reverse sync stays");
+        Ok(())
+    }
+
+    /// After `shunt finish`: the next epoch is `0011` for good, in which nothing is logged. `true` if it has begun.
+    async fn end_reverse_sync(&mut self, gate: &Gate, phase: Phase) -> Result<bool, HomeError> {
+        let Some(by) = self.commands.finish.clone().filter(|_| gate.state == GateState::Open(Phase::Shards))
+        else {
+            return Ok(false);
+        };
+        if self.stays(phase) || !self.retry.due() {
+            return Ok(false);
+        }
+        // The applier's own transactions hold the gate.
+        self.end().await;
+        self.flip(gate, GateState::Done, &format!("finished by {by}"), &[]).await
+    }
+
+    /// Empties the log of an ended reverse sync: nobody writes it any more.
+    async fn forget_log(&mut self, gate: &Gate) -> Result<(), HomeError> {
+        if gate.state != GateState::Done || self.forgot == Some(gate.epoch) {
+            return Ok(());
+        }
+        match self.work.forget_log(self.ballot.conn()).await {
+            Ok(()) => self.forgot = Some(gate.epoch),
+            Err(WorkError::Home(error)) if error.is_disconnect() => return Err(error),
+            Err(error) => {
+                self.report.notice = Some(format!("the log of the ended reverse sync stays: {error}"))
             }
         }
         Ok(())
+    }
+
+    /// Whether the phase was entered too lately to be left; the report says so.
+    fn stays(&mut self, phase: Phase) -> bool {
+        let stayed = self.seen.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
+        let left = MIN_STAY.checked_sub(stayed);
+        if let Some(left) = left {
+            self.report.waiting = Some(format!(
+                "stays in {phase} for {:.1} s more: reads may go by the epoch before for {LEASE:?}",
+                left.as_secs_f64()
+            ));
+        }
+        left.is_some()
     }
 
     /// At the moment both sides are equal (the copy's end, or `0111`'s beginning) or after it: who may
@@ -341,12 +378,7 @@ impl<W: Work> Term<W> {
 
     /// One step, if its guards let it pass and nobody holds the gate.
     async fn step(&mut self, gate: &Gate, phase: Phase, next: Phase) -> Result<(), HomeError> {
-        let stayed = self.seen.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
-        if let Some(left) = MIN_STAY.checked_sub(stayed) {
-            self.report.waiting = Some(format!(
-                "stays in {phase} for {:.1} s more: reads may go by the epoch before for {LEASE:?}",
-                left.as_secs_f64()
-            ));
+        if self.stays(phase) {
             return Ok(());
         }
         if !self.retry.due() {
@@ -402,7 +434,7 @@ impl<W: Work> Term<W> {
             readiness: self.readiness.as_ref().map(|(_, _, readiness)| readiness),
             facts: self.report.facts.clone(),
             old,
-            finished: self.commands.finished,
+            finished: gate.state == GateState::Done || self.commands.finish.is_some(),
         };
         Ok(guards::check(phase, next, &evidence))
     }
@@ -482,7 +514,7 @@ impl<W: Work> Term<W> {
 
     async fn opened(&mut self, gate: Gate) -> Result<(), HomeError> {
         history::opened(self.ballot.conn(), &gate, &self.config.name).await?;
-        self.report.phase = gate.state.to_string();
+        self.report.phase = gate.state.shown().to_owned();
         self.report.epoch = gate.epoch.0;
         self.report.waiting = None;
         self.report.blockers.clear();

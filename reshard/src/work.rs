@@ -6,7 +6,7 @@ use std::future::Future;
 use flag_client::{HomeConn, HomeError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use topology::{Epoch, Gate};
+use topology::Gate;
 
 /// Why work was not done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -125,11 +125,7 @@ pub trait Work: Clone + Send + Sync + 'static {
         hold: &Gate,
     ) -> impl Future<Output = Result<(), WorkError>> + Send;
 
-    /// The reverse sync of `0011` in `epoch` was ended for good: a part of its log may go. Writers go on appending
-    /// to it, so nothing here may lock the table (no TRUNCATE) or wait for a row; called again and again.
-    fn forget_log(
-        &self,
-        conn: &mut HomeConn,
-        epoch: Epoch,
-    ) -> impl Future<Output = Result<(), WorkError>> + Send;
+    /// The reverse sync was ended for good: its log goes, which nobody writes any more. On the controller's
+    /// connection: a TRUNCATE takes no gate.
+    fn forget_log(&self, conn: &mut HomeConn) -> impl Future<Output = Result<(), WorkError>> + Send;
 }

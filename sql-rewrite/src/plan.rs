@@ -51,6 +51,8 @@ pub struct TableView {
     pub phase: Phase,
     /// Columns and keys, as loaded in that epoch.
     pub schema: Arc<TableSchema>,
+    /// In `Shards`: what is written is logged for the reverse sync, unless that was ended for good.
+    pub logs: bool,
     /// LOCK TABLES is in force and holds the gate: what the client locked of this table.
     pub locks: Option<Vec<TableLock>>,
 }

@@ -510,6 +510,7 @@ impl Planning<'_> {
                     placeholders: &self.statement.placeholders,
                     schema: &view.schema,
                     phase: view.phase,
+                    logs: view.logs,
                     target,
                     columns,
                     locked: view.locks.is_some(),

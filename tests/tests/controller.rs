@@ -35,6 +35,7 @@ struct Script {
     drain: Duration,
     drain_fails: bool,
     emptied: u32,
+    forgot: u32,
     /// Gates under which the work of a phase was started, and whether it was told to end.
     ran: Vec<(String, bool)>,
 }
@@ -55,6 +56,7 @@ impl Play {
             drain: Duration::from_millis(20),
             drain_fails: false,
             emptied: 0,
+            forgot: 0,
             ran: Vec::new(),
         })))
     }
@@ -107,7 +109,8 @@ impl Work for Play {
         if fails { Err(WorkError::Said("played failure".into())) } else { Ok(()) }
     }
 
-    async fn forget_log(&self, _: &mut HomeConn, _: Epoch) -> Result<(), WorkError> {
+    async fn forget_log(&self, _: &mut HomeConn) -> Result<(), WorkError> {
+        self.with(|script| script.forgot += 1);
         Ok(())
     }
 }
@@ -622,15 +625,23 @@ async fn a_foreign_topology_is_not_controlled(rig: &mut Rig) -> Outcome {
     Ok(())
 }
 
-/// `shunt finish` ends the way back.
+/// `shunt finish` ends the way back: an epoch in which nothing is logged, for good.
 async fn finished_for_good(rig: &mut Rig) -> Outcome {
     rig.begin_in(6, GateState::Open(Phase::Shards)).await?;
     rig.start("one");
     rig.reports("anything", |report| report.epoch == 6).await?;
     command::finish(&rig.home, rig.table.id(), "the test").await?;
     rig.set("0111").await?;
+    let gate = rig.reached("done", LONG).await?;
+    assert_eq!(gate.epoch, Epoch(7));
     rig.waiting("shunt finish").await?;
-    sleep(Duration::from_secs(1)).await;
-    rig.play.with(|script| assert!(script.ran.iter().all(|(_, ended)| *ended), "the reverse sync runs on"));
+    rig.stop().await;
+    rig.start("two");
+    sleep(MIN_STAY + Duration::from_secs(1)).await;
+    assert_eq!(rig.gate().await?, gate, "a table went back without a reverse sync");
+    rig.play.with(|script| {
+        assert!(script.ran.iter().all(|(_, ended)| *ended), "the reverse sync runs on");
+        assert_eq!(script.forgot, 2, "once for each controller");
+    });
     Ok(())
 }

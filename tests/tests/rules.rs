@@ -29,6 +29,7 @@ tests::on_both_servers!(
     a_second_topology_is_refused,
     a_sidecar_without_redis_follows_the_fleet,
     the_first_dual_written_row_is_marked,
+    nothing_is_logged_after_finish,
 );
 
 /// A way in which a transaction ends, changes or loses its gate without a word.
@@ -482,5 +483,40 @@ async fn the_first_dual_written_row_is_marked(kind: Kind) -> Outcome {
     conn.query_drop("INSERT INTO user (name) VALUES ('second')").await?;
     assert_eq!(end, first.to_string());
     assert_eq!(bench.flag.end().await?, Some(end), "it is set once");
+    Ok(())
+}
+
+/// In 0011 legacy follows, until `shunt finish`: from then on a write leaves no log row, also under LOCK TABLES, and
+/// there is no way back.
+async fn nothing_is_logged_after_finish(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "donedb").await?;
+    bench.fill_shards().await?;
+    assert!(bench.flip_by_hand(Phase::Shards).await?);
+    bench.flag.set(Phase::Shards).await?;
+    let mut conn = bench.conn().await?;
+    conn.query_drop("UPDATE user SET n = 1 WHERE id = 1").await?;
+    let mut direct = bench.direct().await?;
+    until(&mut direct, "SELECT n FROM user WHERE id = 1", 1).await?;
+    let finished = bench.sidecars[0].command(&["finish", "--yes"])?;
+    assert!(finished.status.success(), "{finished:?}");
+    for sql in [
+        "UPDATE user SET n = 2 WHERE id = 1",
+        "UPDATE user SET n = 2 WHERE name IN ('n1', 'n2')",
+        "DELETE FROM user WHERE id = 3",
+        "INSERT INTO user (name) VALUES ('a'), ('b')",
+        "LOCK TABLES user WRITE",
+        "INSERT INTO user (name) VALUES ('locked')",
+        "UPDATE user SET n = 3 WHERE id = 4",
+        "UNLOCK TABLES",
+    ] {
+        conn.query_drop(sql).await.map_err(|error| format!("{sql}: {error}"))?;
+        let logged: Option<i64> = direct.query_first("SELECT COUNT(*) FROM shunt.dirty_user").await?;
+        assert_eq!(logged, Some(0), "{sql}");
+    }
+    assert_eq!(bench.both_sides(1).await?, (Some(1), Some(2)));
+    bench.flag.set(Phase::ShardRead).await?;
+    let said = |state: &tests::walk::State| state.refusal.contains("shunt finish");
+    let state = bench.flag.until("a refusal", tests::bench::STEP_LIMIT, said).await?;
+    assert_eq!(state.phase, Some(Phase::Shards));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The gate: an empty table whose *name* is the durable truth about a table's epoch and phase.
 //!
-//! `gate_<id>_<epoch>_<flag or hold>[_<hash>]`, parsed from the right, only `[0-9a-z_]`: with
+//! `gate_<id>_<epoch>_<flag, hold or done>[_<hash>]`, parsed from the right, only `[0-9a-z_]`: with
 //! other characters in it MySQL 9.7, killed during the RENAME, answered 1812 until a second restart.
 
 use std::fmt;
@@ -14,6 +14,26 @@ pub enum GateState {
     Open(Phase),
     /// Nobody writes, sidecars wait: the last keys of the reverse sync are applied.
     Hold,
+    /// `0011` for good: the reverse sync was ended, nothing is logged for it, and there is no way back.
+    Done,
+}
+
+impl GateState {
+    /// The phase that writes run in; `None` in `hold`.
+    #[must_use]
+    pub const fn phase(self) -> Option<Phase> {
+        match self {
+            Self::Open(phase) => Some(phase),
+            Self::Hold => None,
+            Self::Done => Some(Phase::Shards),
+        }
+    }
+
+    /// What people are shown: the flag, or `hold`.
+    #[must_use]
+    pub fn shown(self) -> &'static str {
+        self.phase().map_or("hold", Phase::flag)
+    }
 }
 
 /// One gate, as its name tells it.
@@ -50,11 +70,7 @@ impl Gate {
     /// The table name, without schema.
     #[must_use]
     pub fn name(&self) -> String {
-        let state = match self.state {
-            GateState::Open(phase) => phase.flag(),
-            GateState::Hold => "hold",
-        };
-        let base = format!("{}{}_{}_{state}", Self::PREFIX, self.table, self.epoch);
+        let base = format!("{}{}_{}_{}", Self::PREFIX, self.table, self.epoch, self.state);
         match self.hash {
             Some(hash) => format!("{base}_{hash}"),
             None => base,
@@ -108,6 +124,7 @@ impl Gate {
         };
         let state = match state {
             "hold" => GateState::Hold,
+            "done" => GateState::Done,
             flag => GateState::Open(flag.parse().map_err(|_| bad())?),
         };
         let (id, epoch) = rest.rsplit_once('_').ok_or_else(bad)?;
@@ -130,6 +147,7 @@ impl fmt::Display for GateState {
         match self {
             Self::Open(phase) => phase.fmt(f),
             Self::Hold => f.write_str("hold"),
+            Self::Done => f.write_str("done"),
         }
     }
 }
@@ -151,7 +169,8 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for id in ["user", "user_8", "a_1100", "x_0111_5f1c9a02"] {
-            for state in Phase::ALL.map(GateState::Open).into_iter().chain([GateState::Hold]) {
+            for state in Phase::ALL.map(GateState::Open).into_iter().chain([GateState::Hold, GateState::Done])
+            {
                 let gate = gate(id, 8, state);
                 assert_eq!(Gate::parse(&gate.name()), Ok(Some(gate.clone())), "{gate}");
             }

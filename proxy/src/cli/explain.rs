@@ -25,7 +25,12 @@ pub(super) async fn explain(
     for statement in planner.read(sql.as_bytes(), &facts) {
         for phase in Phase::ALL.into_iter().filter(|each| phase.is_none_or(|wanted| wanted == *each)) {
             let view = |id: &TableId| {
-                (id == table.id()).then(|| TableView { phase, schema: schema.clone(), locks: None })
+                (id == table.id()).then(|| TableView {
+                    phase,
+                    schema: schema.clone(),
+                    logs: true,
+                    locks: None,
+                })
             };
             let plan = planner.plan(&statement, &facts, None, &view);
             out(format_args!("{phase}  {}", sql_rewrite::explain(&plan, None).replace('\n', "\n      ")));

@@ -52,11 +52,19 @@ pub(super) async fn flip(target: &Target, flag: Phase, force: bool, no_wait: boo
     }
 }
 
-/// Ends the reverse sync for good.
+/// Ends the reverse sync for good, and waits until it is ended; Ctrl-C leaves the command standing.
 pub(super) async fn finish(target: &Target) -> Result<(), Failure> {
     command::finish(&target.home, target.table.table.id(), &process_name())
         .await
         .map_err(Failure::refused)?;
-    out("the reverse sync is ended; going back from 0011 is given up");
-    Ok(())
+    out("the reverse sync is to be ended; going back from 0011 is given up");
+    loop {
+        sleep(LOOK_EVERY).await;
+        let tables = [((*target.table.table).clone(), target.keys.clone())];
+        let status = status::collect(&target.home, None, &tables).await;
+        if status.tables.first().is_some_and(|now| now.done) {
+            out("it is ended: nothing is logged any more, and legacy stays as it is");
+            return Ok(());
+        }
+    }
 }

@@ -186,7 +186,8 @@ impl Session {
             let own =
                 |locks: &Vec<TableLock>| locks.iter().filter(|lock| lock.table == *table).cloned().collect();
             let schema = snapshot.schema.clone();
-            Some(TableView { phase: snapshot.read_phase(), schema, locks: locks.map(own) })
+            let logs = snapshot.logs();
+            Some(TableView { phase: snapshot.read_phase(), schema, logs, locks: locks.map(own) })
         };
         self.plane.planner.plan(statement, origin.facts, origin.params, &view)
     }

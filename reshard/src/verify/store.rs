@@ -1,7 +1,7 @@
 //! The outcomes of passes: `shunt.verify`, one row a finished pass.
 
 use flag_client::{HomeConn, HomeError};
-use topology::{Epoch, Gate, GateState, TableId};
+use topology::{Epoch, Gate, TableId};
 
 use super::{RowDifference, VerifyReport};
 use crate::db;
@@ -51,10 +51,7 @@ pub(super) async fn save(
     begun_at: &str,
     report: &VerifyReport,
 ) -> Result<(), HomeError> {
-    let phase = match gate.state {
-        GateState::Open(phase) => phase.flag(),
-        GateState::Hold => "hold",
-    };
+    let phase = gate.state;
     let sample = serde_json::to_string(&report.shown).unwrap_or_else(|_| "[]".to_owned());
     let sql = format!(
         "INSERT INTO shunt.verify (table_id,epoch,phase,begun_at,ended_at,rows_compared,chunks,differing,pending,after_copy,sample) \

@@ -1,8 +1,6 @@
 //! UPDATE and DELETE in 0011: on one shard by splice, or restricted to the keys that a locking
 //! SELECT over the shards found. Rows whose shard key changes are updated in place and then moved.
 
-use std::sync::Arc;
-
 use topology::{QualifiedName, ShardId, quote_ident};
 
 use super::{
@@ -36,7 +34,7 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
         && let Some(shard) = row.shard
     {
         let text = cx.rendered(&edits.with(&cx.on_shard(cx.table().shard(shard), renames)));
-        let logged = Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: vec![row.key] };
+        let logged = Logged::new(cx, vec![row.key]);
         return Ok(write(cx, Needs::Nothing, Work::OneShard { text, logged }, false));
     }
     check_twice(cx, change)?;
@@ -51,7 +49,7 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
         changes_primary_key: changed_keys(cx, change).iter().any(|a| cx.schema.in_primary_key(&a.column)),
         ordered: change.order.is_some(),
         first: shards.first().copied().unwrap_or(ShardId(0)),
-        logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
+        logged: Logged::new(cx, Vec::new()),
     };
     let needs = Needs::Keys { select, limit: MAX_KEYS };
     Ok(write(cx, needs, Work::ShardChange(Box::new(work)), false))

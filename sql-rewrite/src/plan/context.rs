@@ -28,6 +28,8 @@ pub(crate) struct Context<'a> {
     pub(crate) params: Option<&'a [Value]>,
     pub(crate) schema: &'a Arc<TableSchema>,
     pub(crate) phase: Phase,
+    /// Writes in `Shards` are logged.
+    pub(crate) logs: bool,
     /// The reference to the configured table.
     pub(crate) target: &'a TableRef,
     /// The tokens that are `?`, in order.

@@ -5,7 +5,7 @@
 //! value that they have after an insert with AUTO_INCREMENT; where the rows themselves read
 //! LAST_INSERT_ID(), it is set behind them.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use topology::{ShardId, quote_ident};
 
@@ -110,7 +110,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         reads_last_id: reads_last_id(cx),
         duplicates: duplicates(cx, insert),
         met,
-        logged: Logged { server: cx.facts.server, schema: Arc::clone(cx.schema), keys: Vec::new() },
+        logged: Logged::new(cx, Vec::new()),
     };
     Ok(write(cx, needs, Work::SplitInsert(Box::new(work)), true))
 }

@@ -121,7 +121,7 @@ impl Locking<'_> {
             self.check_name(view, &table.legacy().schema, LEGACY_ALIAS)?;
             all.push(format!("{} AS {LEGACY_ALIAS} READ", table.legacy().quoted()));
         }
-        if writes && view.phase == Phase::Shards {
+        if writes && view.phase == Phase::Shards && view.logs {
             all.push(format!("{} WRITE", table.dirty_log()));
         }
         Ok(all)

@@ -62,8 +62,8 @@ pub(crate) fn no_full_group_by(facts: &Facts) -> Option<String> {
     Some(format!("SET_VAR(sql_mode='{}')", modes.replace('\'', "")))
 }
 
-/// `innodb_snapshot_isolation` came in 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2 (MariaDB
-/// release notes, MDEV-35124): naming it elsewhere is error 1193.
+/// `innodb_snapshot_isolation` came in 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2 (MariaDB manual,
+/// "System Variables Added in …"; it is ON from 11.6.2 on, MDEV-35124): naming it elsewhere is error 1193.
 fn knows_snapshot_isolation(version: u32) -> bool {
     match version / 100 {
         1006 => version >= 100_618,

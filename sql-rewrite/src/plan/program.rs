@@ -41,10 +41,19 @@ pub(crate) struct Logged {
     pub(crate) server: Server,
     pub(crate) schema: Arc<TableSchema>,
     pub(crate) keys: Vec<Key>,
+    /// There is a reverse sync.
+    wanted: bool,
 }
 
 impl Logged {
+    pub(crate) fn new(cx: &Context<'_>, keys: Vec<Key>) -> Self {
+        Self { server: cx.facts.server, schema: Arc::clone(cx.schema), keys, wanted: cx.logs }
+    }
+
     pub(crate) fn statements(&self, log: &mut dyn FnMut() -> (u64, u64)) -> Vec<Vec<u8>> {
+        if !self.wanted {
+            return Vec::new();
+        }
         dirty_log::statements(self.server, &self.schema, &self.keys, log)
     }
 }

@@ -176,7 +176,7 @@ pub fn locked_view(
         let schema = schemas.iter().find(|schema| schema.table.id() == id)?;
         let mine = |lock: &&TableLock| lock.table == *id;
         let locks = locks.as_ref().map(|locks| locks.iter().filter(mine).cloned().collect());
-        Some(TableView { phase, schema: Arc::clone(schema), locks })
+        Some(TableView { phase, schema: Arc::clone(schema), logs: true, locks })
     }
 }
 
