@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use sql_rewrite::{Head, MayAsk, Question, Statement, Value, may_change_session};
+use sql_rewrite::{Charset, DynamicText, Head, MayAsk, Question, Statement, Value, may_change_session};
 use wire::{
-    Command, Packet, own,
+    Command, Packet,
+    own::{self, Answer},
     packet::{ErrInfo, Execute, OkInfo, prepare, query},
 };
 
@@ -25,6 +26,10 @@ impl Session {
         if !self.plane.planner.mentions(sql) && !self.diagnostics.may_be_asked(sql) {
             return self.query_without_tables(command, sql).await;
         }
+        self.statements_one_by_one(payload, sql).await
+    }
+
+    async fn statements_one_by_one(&mut self, payload: &[u8], sql: &[u8]) -> Flow<()> {
         let mut done = 0;
         while let Some(after) = self.statements_of_query(payload, sql, done).await? {
             done = after;
@@ -75,7 +80,7 @@ impl Session {
 
     async fn watched_or_planned(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
         match statement.head() {
-            Head::Prepare { .. } | Head::Execute { .. } => self.watched(statement, origin).await,
+            head if dynamic(head) => self.watched(statement, origin).await,
             _ => self.asking_or_planned(statement, origin).await,
         }
     }
@@ -98,6 +103,9 @@ impl Session {
         let known = self.facts.as_ref().map_or_else(|| self.default_facts(), |known| known.facts.clone());
         let facts = Arc::new(known);
         let statements = self.plane.planner.read(sql, &facts);
+        if statements.len() > 1 && statements.iter().any(|statement| dynamic(statement.head())) {
+            return self.statements_one_by_one(command.payload(), sql).await;
+        }
         self.facts = None;
         if let [statement] = &statements[..] {
             let origin = Origin {
@@ -112,11 +120,6 @@ impl Session {
             self.note_head(statement, &done);
             return Ok(());
         }
-        if statements.iter().any(|statement| matches!(statement.head(), Head::Execute { .. })) {
-            let text = "Shunt: EXECUTE in a packet of several statements is not supported; send it alone";
-            self.reply(&ErrInfo::new(1235, b"42000", text).payload());
-            return Ok(());
-        }
         let done = if self.relay_command(command, false).await? { Done::Answered } else { Done::Failed };
         for statement in &statements {
             self.note_head(statement, &done);
@@ -126,26 +129,69 @@ impl Session {
 
     /// A statement that names no configured table itself; an EXECUTE may stand for one that does.
     async fn watched(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
-        match statement.head() {
-            Head::Execute { name } => {
-                let text = self.text_prepared.get(&name.to_ascii_lowercase());
-                let acted_upon = |text: &&Vec<u8>| {
-                    self.plane.planner.mentions(text) || self.diagnostics.may_be_asked(text)
-                };
-                if let Some(text) = text.filter(acted_upon).cloned() {
-                    return self.execute_text(&text, origin).await;
-                }
-            }
-            Head::Prepare { text: None, .. } => {
-                let error = "Shunt: PREPARE from a user variable is not supported, because its text is not seen; \
-                             give the text as a literal, or use the driver's prepared statements";
-                return self.fail(ErrInfo::new(1235, b"42000", error)).await;
-            }
-            _ => {}
+        let text = match self.dynamic_text(statement.head()).await? {
+            Ok(text) => text,
+            Err(error) => return self.fail(error).await,
+        };
+        let acted_upon =
+            |text: &Vec<u8>| self.plane.planner.mentions(text) || self.diagnostics.may_be_asked(text);
+        let runs = !matches!(statement.head(), Head::Prepare { .. });
+        if let Some(text) = text.as_ref().filter(|text| runs && acted_upon(text)) {
+            return self.execute_text(text, origin).await;
         }
         self.send_payload(origin.payload);
         self.flush().await?;
-        self.pass_own_answer(origin).await
+        let done = self.pass_own_answer(origin).await?;
+        if let (Head::Prepare { name, .. }, Some(text), Done::Answered) = (statement.head(), text, &done) {
+            self.note_text(name, text);
+        }
+        Ok(done)
+    }
+
+    /// The text that the statement prepares or runs, if there is one.
+    async fn dynamic_text(&mut self, head: &Head) -> Flow<Result<Option<Vec<u8>>, ErrInfo>> {
+        Ok(match head {
+            Head::Execute { name } => Ok(self.text_prepared.get(&name.to_ascii_lowercase()).cloned()),
+            Head::Prepare { text, .. } | Head::ExecuteImmediate { text } => match text {
+                DynamicText::Literal(text) => Ok(Some(text.clone())),
+                DynamicText::Variable(variable) => self.variable(variable).await?.map(Some),
+                DynamicText::Expression => Err(unseen_text()),
+            },
+            Head::SetStatement(inner) if dynamic(inner) => Err(unseen_text()),
+            _ => Ok(None),
+        })
+    }
+
+    /// What a user variable holds, to be read as a statement.
+    async fn variable(&mut self, name: &[u8]) -> Flow<Result<Vec<u8>, ErrInfo>> {
+        // Asking overwrites what home knows of the statement before it, which the text may ask about.
+        self.facts = None;
+        if let Err(error) = self.learn_facts().await? {
+            return Ok(Err(error));
+        }
+        self.send_bytes(&[b"SELECT CAST(CONVERT(", name, b" USING utf8mb4) AS BINARY)"].concat());
+        self.flush().await?;
+        let rows = match self.answer().await? {
+            Answer::Rows(rows) => rows,
+            Answer::Err(error) => return Ok(Err(error)),
+            Answer::Ok(_) => return Err(self.out_of_step()),
+        };
+        let payload = rows.rows.first().ok_or_else(|| self.out_of_step())?;
+        let cells = wire::packet::row::parse_text(payload, 1).map_err(|_| self.out_of_step())?;
+        let text = cells[0].unwrap_or_default().to_vec();
+        // Elsewhere it would have to be read in another character set than the session's.
+        let readable = text.is_ascii() || self.learnt_facts().charset == Charset::Utf8;
+        Ok(if readable { Ok(text) } else { Err(unseen_text()) })
+    }
+
+    /// Remembers the text of a PREPARE.
+    fn note_text(&mut self, name: &[u8], text: Vec<u8>) {
+        let name = name.to_ascii_lowercase();
+        if self.plane.planner.mentions(&text) || MayAsk::of(&text).any() {
+            self.text_prepared.insert(name, text);
+        } else {
+            self.text_prepared.remove(&name);
+        }
     }
 
     /// EXECUTE of a text that names a configured table: planned as that text, its parameters being
@@ -183,13 +229,6 @@ impl Session {
                 return;
             }
             Head::UnlockTables => self.locks = None,
-            Head::Prepare { name, text: Some(text) } => {
-                if self.plane.planner.mentions(text) || MayAsk::of(text).any() {
-                    self.text_prepared.insert(name.to_ascii_lowercase(), text.clone());
-                } else {
-                    self.text_prepared.remove(&name.to_ascii_lowercase());
-                }
-            }
             Head::Deallocate { name } => {
                 self.text_prepared.remove(&name.to_ascii_lowercase());
             }
@@ -329,6 +368,21 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Whether it prepares or runs a text that has to be looked at.
+fn dynamic(head: &Head) -> bool {
+    match head {
+        Head::SetStatement(inner) => dynamic(inner),
+        Head::Prepare { .. } | Head::Execute { .. } | Head::ExecuteImmediate { .. } => true,
+        _ => false,
+    }
+}
+
+fn unseen_text() -> ErrInfo {
+    let text = "Shunt: this runs a text that is not seen before; nothing was done. What to do: give the text as a literal or \
+                as a user variable by itself, without SET STATEMENT, or use the driver's prepared statements";
+    ErrInfo::new(1235, b"42000", text)
 }
 
 /// A prepared SET, CALL or EXECUTE changes the session when it runs.

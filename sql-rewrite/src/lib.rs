@@ -27,7 +27,7 @@ mod value;
 
 pub use explain::{explain, how};
 pub use facts::{Charset, Facts, Server, SqlMode};
-pub use head::{Completion, DdlObject, DdlVerb, Head, head, may_change_session};
+pub use head::{Completion, DdlObject, DdlVerb, DynamicText, Head, head, may_change_session};
 pub use literal::{exact_integer, limit_literal, literal};
 pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};

@@ -16,7 +16,7 @@ use std::{ops::Range, sync::LazyLock};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 
 use crate::{
-    DdlObject, Head,
+    DdlObject, DynamicText, Head,
     cursor::Cursor,
     lex::{Token, TokenKind, ident_text, is_op, is_word, word_in},
     literal::exact_integer,
@@ -121,7 +121,9 @@ pub(crate) fn question(text: &[u8], tokens: &[Token], head: &Head) -> Question {
     match head {
         Head::ShowDiagnostics => Question::Show(show(text, tokens)),
         Head::GetDiagnostics => Question::Diagnostics,
-        Head::ExecuteImmediate { text: Some(inner) } if may_name_value(inner) => Question::Hidden,
+        Head::ExecuteImmediate { text: DynamicText::Literal(inner) } if may_name_value(inner) => {
+            Question::Hidden
+        }
         _ => match (places(text, tokens), use_of(head)) {
             (places, Use::Evaluates) if !places.is_empty() => Question::Values(places),
             (places, Use::Hides) if !places.is_empty() => Question::Hidden,

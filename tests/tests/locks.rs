@@ -158,12 +158,8 @@ async fn unseen_locks_let_no_write_through(bench: &mut Bench) {
     ] {
         bench.root(sql).await.unwrap();
     }
-    let mut ways = vec!["LOCK TABLES peep WRITE, orders WRITE", "CALL lock_it()"];
-    if bench.kind == Kind::MariaDb && bench.phase == Phase::Legacy {
-        ways.push("EXECUTE IMMEDIATE 'LOCK TABLES user WRITE'");
-    }
     let mut conn = bench.conn().await.unwrap();
-    for way in ways {
+    for way in ["LOCK TABLES peep WRITE, orders WRITE", "CALL lock_it()"] {
         conn.query_drop(way).await.unwrap();
         for sql in [
             "UPDATE user SET name = 'lost' WHERE id = 6",

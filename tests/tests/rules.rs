@@ -30,6 +30,7 @@ tests::on_both_servers!(
     a_sidecar_without_redis_follows_the_fleet,
     the_first_dual_written_row_is_marked,
     nothing_is_logged_after_finish,
+    texts_that_are_prepared_or_run_from_variables_are_seen,
 );
 
 /// A way in which a transaction ends, changes or loses its gate without a word.
@@ -518,5 +519,55 @@ async fn nothing_is_logged_after_finish(kind: Kind) -> Outcome {
     let said = |state: &tests::walk::State| state.refusal.contains("shunt finish");
     let state = bench.flag.until("a refusal", tests::bench::STEP_LIMIT, said).await?;
     assert_eq!(state.phase, Some(Phase::Shards));
+    Ok(())
+}
+
+/// Rule 1 where the statement is in a user variable: it is planned as what it holds, in every phase.
+async fn texts_that_are_prepared_or_run_from_variables_are_seen(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "dynamicdb").await?;
+    bench.fill_shards().await?;
+    let mut conn = bench.conn().await?;
+    let mut earlier = bench.conn().await?;
+    let write = "UPDATE user SET n = n + 1, name = 'é' WHERE id = 1";
+    for conn in [&mut conn, &mut earlier] {
+        conn.exec_drop("SET @v = ?", (write,)).await?;
+        conn.query_drop("PREPARE early FROM @v").await?;
+    }
+    let mut ways = vec!["PREPARE s FROM @v", "EXECUTE s", "PREPARE s FROM @`v`; EXECUTE s", "EXECUTE early"];
+    if kind == Kind::MariaDb {
+        let literal = "EXECUTE IMMEDIATE 'UPDATE user SET n = n + 1 WHERE id = 1'";
+        ways.extend(["EXECUTE IMMEDIATE @v", "DO 0; EXECUTE IMMEDIATE @v", literal]);
+    }
+    let mut done = 0;
+    for phase in [Phase::Legacy, Phase::DualWrite] {
+        assert!(phase == Phase::Legacy || bench.flip_by_hand(phase).await?);
+        earlier.query_drop("EXECUTE early").await?;
+        done += 1;
+        for sql in &ways {
+            conn.query_drop("BEGIN").await?;
+            conn.query_drop(*sql).await.map_err(|error| format!("{phase}: {sql}: {error}"))?;
+            let runs = sql.contains("EXECUTE");
+            assert_eq!(bench.holders().await?.contains(&conn.id()), runs, "{phase}: {sql}");
+            conn.query_drop("COMMIT").await?;
+            done += i64::from(runs);
+        }
+        let (legacy, shard) = bench.both_sides(1).await?;
+        assert_eq!(legacy, Some(done), "{phase}");
+        assert!(phase == Phase::Legacy || shard == legacy, "{phase}: {shard:?}");
+        if phase == Phase::Legacy {
+            bench.root(&format!("UPDATE user_1 SET n = {done}")).await?;
+        }
+    }
+    conn.query_drop("SET @v = 'SELECT 1'; PREPARE s FROM @v; EXECUTE s").await?;
+    if kind == Kind::MariaDb {
+        for sql in [
+            "EXECUTE IMMEDIATE CONCAT('UPDATE us', 'er SET n = 0')",
+            "PREPARE s FROM CONCAT('UPDATE us', 'er SET n = 0')",
+            "SET STATEMENT max_statement_time = 9 FOR EXECUTE early",
+        ] {
+            assert_eq!(refused(conn.query_drop(sql).await)?.0, 1235, "{sql}");
+        }
+    }
+    assert_eq!(bench.both_sides(1).await?, (Some(done), Some(done)));
     Ok(())
 }

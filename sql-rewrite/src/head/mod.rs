@@ -15,6 +15,17 @@ use crate::lex::{Token, TokenKind, is_op, is_word, word_in};
 pub use ddl::{DdlObject, DdlVerb};
 pub use session::may_change_session;
 
+/// The text of a statement that another statement prepares or runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DynamicText {
+    /// A literal, unescaped.
+    Literal(Vec<u8>),
+    /// What a user variable holds; its name as it is written, with the `@`.
+    Variable(Vec<u8>),
+    /// MariaDB: anything else.
+    Expression,
+}
+
 /// The kinds of statements. Names are the bytes that the client sent, without quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Head {
@@ -51,8 +62,8 @@ pub enum Head {
     Prepare {
         /// The statement's name, which compares without case.
         name: Vec<u8>,
-        /// Its text, unescaped; `None` if it is no literal.
-        text: Option<Vec<u8>>,
+        /// The text that is prepared.
+        text: DynamicText,
     },
     /// EXECUTE.
     Execute {
@@ -61,8 +72,8 @@ pub enum Head {
     },
     /// MariaDB's EXECUTE IMMEDIATE.
     ExecuteImmediate {
-        /// Its text, unescaped; `None` if it is no literal.
-        text: Option<Vec<u8>>,
+        /// The text that is run.
+        text: DynamicText,
     },
     /// DEALLOCATE PREPARE, DROP PREPARE.
     Deallocate {

@@ -1,6 +1,6 @@
 //! SET, USE, prepared statements, SHOW and the rest of what concerns the session itself.
 
-use super::Head;
+use super::{DynamicText, Head};
 use crate::Facts;
 use crate::cursor::Cursor;
 use crate::lex::{TokenKind, is_op, is_word, text_end};
@@ -74,7 +74,7 @@ fn prepare(cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
     if !cursor.eat("FROM") {
         return None;
     }
-    Some(Head::Prepare { name, text: cursor.only_string(facts) })
+    Some(Head::Prepare { name, text: dynamic_text(*cursor, facts) })
 }
 
 fn execute(cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
@@ -85,12 +85,22 @@ fn execute(cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
     Some(Head::Execute { name: cursor.ident()?.into_owned() })
 }
 
-/// The text of EXECUTE IMMEDIATE is a literal, up to the end or to USING.
-fn immediate_text(cursor: Cursor<'_>, facts: &Facts) -> Option<Vec<u8>> {
+/// The text of EXECUTE IMMEDIATE goes up to the end or to USING.
+fn immediate_text(cursor: Cursor<'_>, facts: &Facts) -> DynamicText {
     let tokens = cursor.rest();
     let using = tokens.iter().position(|token| is_word(cursor.sql, token, "USING"));
-    let text = tokens.get(..using.unwrap_or(tokens.len()))?;
-    Cursor::new(cursor.sql, text).only_string(facts)
+    let text = tokens.get(..using.unwrap_or(tokens.len())).unwrap_or(tokens);
+    dynamic_text(Cursor::new(cursor.sql, text), facts)
+}
+
+fn dynamic_text(cursor: Cursor<'_>, facts: &Facts) -> DynamicText {
+    match (cursor.only_string(facts), cursor.rest()) {
+        (Some(text), _) => DynamicText::Literal(text),
+        (None, [variable]) if variable.kind == TokenKind::UserVar => {
+            DynamicText::Variable(variable.bytes(cursor.sql).to_vec())
+        }
+        _ => DynamicText::Expression,
+    }
 }
 
 fn show(cursor: &mut Cursor<'_>) -> Head {

@@ -48,12 +48,13 @@ fn transactions() {
 
 #[test]
 fn texts_and_names() {
-    check("PREPARE s FROM 'a' 'b\\'c'", "Prepare { name: [115], text: Some([97, 98, 39, 99]) }");
-    check("PREPARE s FROM @v", "Prepare { name: [115], text: None }");
-    check("PREPARE s FROM CONCAT('a')", "Prepare { name: [115], text: None }");
+    check("PREPARE s FROM 'a' 'b\\'c'", "Prepare { name: [115], text: Literal([97, 98, 39, 99]) }");
+    check("PREPARE s FROM @v", "Prepare { name: [115], text: Variable([64, 118]) }");
+    check("PREPARE s FROM CONCAT('a')", "Prepare { name: [115], text: Expression }");
     check("EXECUTE s USING @a", "Execute { name: [115] }");
-    check("EXECUTE IMMEDIATE 'a' USING 1", "ExecuteImmediate { text: Some([97]) }");
-    check("EXECUTE IMMEDIATE CONCAT('a')", "ExecuteImmediate { text: None }");
+    check("EXECUTE IMMEDIATE 'a' USING 1", "ExecuteImmediate { text: Literal([97]) }");
+    check("EXECUTE IMMEDIATE @`v` USING 1", "ExecuteImmediate { text: Variable([64, 96, 118, 96]) }");
+    check("EXECUTE IMMEDIATE CONCAT('a')", "ExecuteImmediate { text: Expression }");
     check("DROP PREPARE s", "Deallocate { name: [115] }");
     check("USE `a`", "Use([97])");
     kind("LOCK TABLES a READ, b.c AS d LOW_PRIORITY WRITE", "LockTables");
