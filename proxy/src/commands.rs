@@ -314,12 +314,24 @@ impl Session {
             return Ok(());
         };
         let params = usize::from(known.params);
-        let execute = Execute::parse(payload, self.relay.caps, params, &known.types, &known.long)
-            .map_err(|error| Fault::Client(error.into()))?;
-        if let Some(types) = &execute.types {
-            known.types.clone_from(types);
-        }
-        let values = prepared::values(&execute);
+        let mariadb = self.server.mariadb;
+        let values = match Execute::parse(payload, self.relay.caps, params, &known.types, &known.long) {
+            Ok(execute) => {
+                if let Some(types) = &execute.types {
+                    known.types.clone_from(types);
+                }
+                prepared::values(&execute, &known.types, mariadb)
+            }
+            Err(_) => Err(prepared::unreadable(mariadb)),
+        };
+        let values = match values {
+            Ok(values) => values,
+            Err(error) => {
+                known.long.clear();
+                self.fail(error).await?;
+                return Ok(());
+            }
+        };
         let (statement, facts) = (known.statement.clone(), known.facts.clone());
         // Transaction state and isolation are needed as they are now.
         if let Err(error) = self.learn_facts().await? {

@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use sql_rewrite::{ColumnSource, Facts, ShardRead, Statement, Value};
 use wire::{
     own,
-    packet::{ErrInfo, Execute, ParamType, ParamValue},
+    packet::{ErrInfo, Execute, ParamType, ParamValue, value::kind},
 };
 
 use crate::{
@@ -159,9 +159,32 @@ fn sent_ahead() -> ErrInfo {
     ErrInfo::new(1235, b"42000", text)
 }
 
-/// The parameters' values as the planner sees them.
-pub(crate) fn values(execute: &Execute<'_>) -> Vec<Value> {
-    execute.values.iter().map(value).collect()
+/// The parameters' values as the planner sees them, `types` being theirs; else what the server says.
+pub(crate) fn values(
+    execute: &Execute<'_>,
+    types: &[ParamType],
+    mariadb: bool,
+) -> Result<Vec<Value>, ErrInfo> {
+    // MariaDB refuses these: home is to say so.
+    let only_mysqls = |kind: u8| matches!(kind, kind::JSON | kind::VECTOR);
+    let mut values: Vec<Value> = execute.values.iter().map(value).collect();
+    for (value, _) in values.iter_mut().zip(types).filter(|(_, known)| mariadb && only_mysqls(known.kind)) {
+        *value = Value::Foreign;
+    }
+    if !mariadb && values.contains(&Value::Foreign) {
+        return Err(wrong_arguments());
+    }
+    Ok(values)
+}
+
+/// What the server says to a COM_STMT_EXECUTE that it cannot read.
+pub(crate) fn unreadable(mariadb: bool) -> ErrInfo {
+    if mariadb { wrong_arguments() } else { ErrInfo::new(1835, b"HY000", "Malformed communication packet.") }
+}
+
+/// ER_WRONG_ARGUMENTS.
+fn wrong_arguments() -> ErrInfo {
+    ErrInfo::new(1210, b"HY000", "Incorrect arguments to mysqld_stmt_execute")
 }
 
 fn value(param: &ParamValue<'_>) -> Value {
@@ -184,5 +207,6 @@ fn value(param: &ParamValue<'_>) -> Value {
         ParamValue::Bytes { binary: true, data } => Value::Blob(data.to_vec()),
         ParamValue::Bytes { binary: false, data } => Value::Text(data.to_vec()),
         ParamValue::Long => Value::LongData,
+        ParamValue::Foreign => Value::Foreign,
     }
 }

@@ -39,7 +39,7 @@ pub fn literal(value: &Value, facts: &Facts) -> Option<Vec<u8>> {
         Value::Date(text) => date(text).then(|| format!("DATE'{text}'"))?,
         Value::DateTime(text) => date_time(text)?,
         Value::Time(text) => time(text)?,
-        Value::LongData => return None,
+        Value::LongData | Value::Foreign => return None,
     };
     Some(text.into_bytes())
 }
@@ -218,6 +218,7 @@ mod tests {
         check(Value::Text(b"it's \\ \0".to_vec()), Some("'it''s \\\\ \0'"));
         check(Value::Text(vec![0xFF]), None);
         check(Value::LongData, None);
+        check(Value::Foreign, None);
     }
 
     #[test]

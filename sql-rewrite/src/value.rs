@@ -27,6 +27,8 @@ pub enum Value {
     Time(String),
     /// Sent by COM_STMT_SEND_LONG_DATA: not known to Shunt, only home has it.
     LongData,
+    /// Of a type that only home can read.
+    Foreign,
 }
 
 impl Value {

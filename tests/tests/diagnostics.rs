@@ -22,7 +22,7 @@ use mysql_async::Opts;
 use scripts::{Only, Script};
 use tests::{
     Outcome,
-    client::{Client, Column, DEPRECATE_EOF, FOUND_ROWS, MULTI_STATEMENTS, Prepared, Reply, Value},
+    client::{Client, Column, DEPRECATE_EOF, FOUND_ROWS, MULTI_STATEMENTS, Prepared, Reply, Typed, Value},
     home::Home,
     same::{
         Finding, Same,
@@ -204,6 +204,35 @@ async fn matching_nothing(ways: &Ways, phase: Phase) -> Outcome<Vec<Finding>> {
     Ok(found)
 }
 
+/// Parameters of every type number, known or not, of which some cannot be read.
+async fn parameter_types(ways: &Ways, phase: Phase) -> Outcome<Vec<Finding>> {
+    const SQL: &str = "UPDATE user SET bio = CONCAT('x', ?) WHERE name = 'name5'";
+    let mut twin = Client::connect_with(&ways.twin, MULTI_STATEMENTS).await?;
+    let mut real = Client::connect_with(&ways.real, MULTI_STATEMENTS).await?;
+    let (Ok(on_twin), Ok(on_real)) = (twin.prepare(SQL).await?, real.prepare(SQL).await?) else {
+        return Err("not prepared".into());
+    };
+    let mut found = Vec::new();
+    for kind in 0..=u8::MAX {
+        // As a string it is empty, as a date or time zero.
+        let value =
+            [Value::Typed(Typed { kind, unsigned: false, bytes: vec![0; 8], literal: String::new() })];
+        let mut replies = Vec::new();
+        for (client, statement) in [(&mut twin, &on_twin), (&mut real, &on_real)] {
+            client.query("BEGIN").await?;
+            replies.push(client.execute(statement, &value).await?);
+            client.query("ROLLBACK").await?;
+        }
+        let (there, here) = (&replies[0], &replies[1]);
+        let by_name = matches!(&here[..], [Reply::Refused(error)] if error.message.starts_with("Shunt: "));
+        if there != here && !by_name {
+            let (statement, way) = (SQL.to_owned(), format!("{phase}, type {kind}"));
+            found.push(Finding { statement, way, what: format!("{here:?} instead of {there:?}") });
+        }
+    }
+    Ok(found)
+}
+
 async fn through_shunt(kind: Kind) -> Outcome {
     let mut home = Home::claim(kind).await?;
     let table = ShardedTable::new("user", &format!("{REAL}.user"), "id", &format!("{REAL}.user_{{0..9}}"))?;
@@ -233,6 +262,7 @@ async fn through_shunt(kind: Kind) -> Outcome {
         }
         same.phase = phase;
         found.extend(matching_nothing(&ways, phase).await?);
+        found.extend(parameter_types(&ways, phase).await?);
         for script in scripts::ALL {
             let wanted = match script.only {
                 Only::Both => true,

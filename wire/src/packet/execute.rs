@@ -176,7 +176,7 @@ pub(crate) fn read_parameters<'a>(
         if nulls[index / 8] >> (index % 8) & 1 == 1 {
             let kind =
                 known.get(index).copied().unwrap_or(ParamType { kind: value::kind::NULL, unsigned: false });
-            values.push(ParamValue::Null);
+            values.push(value::null(kind.kind));
             sent.push(Sent { kind, name, bytes: None });
             continue;
         }
