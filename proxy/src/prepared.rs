@@ -6,9 +6,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sql_rewrite::{ColumnSource, Facts, ShardRead, Statement, Value};
+use sql_rewrite::{ColumnSource, Facts, ShardRead, Statement, Text, Value};
 use wire::{
-    own,
+    own::{self, Answer},
     packet::{ErrInfo, Execute, ParamType, ParamValue, value::kind},
 };
 
@@ -78,7 +78,46 @@ impl Session {
         read: &ShardRead,
         payload: &[u8],
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
-        let variant = match self.variant(id, &read.sql).await? {
+        let unread = match &read.columns {
+            ColumnSource::Execute(unread) => Some(unread),
+            ColumnSource::Rename | ColumnSource::Prepare => None,
+        };
+        let mut executions = Vec::with_capacity(2);
+        for text in unread.into_iter().chain([&read.text]) {
+            match self.execution_of_variant(id, text, payload).await? {
+                Ok(execution) => executions.push(execution),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        for execution in executions {
+            self.send_payload(&execution);
+        }
+        self.flush().await?;
+        if unread.is_none() {
+            let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
+            // Of one shard the definitions in its answer are the table's own.
+            return Ok(Ok((read.columns == ColumnSource::Prepare).then(|| prepared.columns.clone())));
+        }
+        match self.answer().await? {
+            Answer::Rows(rows) => {
+                Ok(Ok(Some(rows.columns.iter().map(|column| column.payload().to_vec()).collect())))
+            }
+            Answer::Err(error) => {
+                self.discard_answer().await?;
+                Ok(Err(error))
+            }
+            Answer::Ok(_) => Err(self.out_of_step()),
+        }
+    }
+
+    /// The client's COM_STMT_EXECUTE of statement `id` for the variant with this text.
+    async fn execution_of_variant(
+        &mut self,
+        id: u32,
+        text: &Text,
+        payload: &[u8],
+    ) -> Flow<Result<Vec<u8>, ErrInfo>> {
+        let variant = match self.variant(id, &text.sql).await? {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
@@ -86,12 +125,7 @@ impl Session {
         if !prepared.long.is_empty() {
             return Ok(Err(sent_ahead()));
         }
-        // Of one shard the definitions in its answer are the table's own.
-        let columns = (read.columns == ColumnSource::Prepare).then(|| prepared.columns.clone());
-        let bytes = self.execution(prepared, payload, variant, &read.params)?;
-        self.send_payload(&bytes);
-        self.flush().await?;
-        Ok(Ok(columns))
+        Ok(Ok(self.execution(prepared, payload, variant, &text.params)?))
     }
 
     /// Prepares another text in the place of statement `id`: its id and the COM_STMT_EXECUTE that runs it with

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use topology::ShardId;
 
-use crate::{After, ColumnSource, Effects, Learnt, Needs, Plan, Program, Ran, Run, ShardRead, Write};
+use crate::{After, ColumnSource, Effects, Learnt, Needs, Plan, Program, Ran, Run, ShardRead, Text, Write};
 
 /// A generated id that stands for any, in what is explained.
 const SAMPLE_ID: u64 = 1000;
@@ -57,9 +57,9 @@ pub fn how(plan: &Plan, shards_of_table: usize) -> String {
 }
 
 fn shard_read(out: &mut String, read: &ShardRead) {
-    let kind = match read.columns {
+    let kind = match &read.columns {
         ColumnSource::Rename => "route",
-        ColumnSource::Prepare => "scatter",
+        ColumnSource::Prepare | ColumnSource::Execute(_) => "scatter",
     };
     let locking = if read.locking { ", locking" } else { "" };
     let targets: Vec<String> = match read.reads.as_slice() {
@@ -67,9 +67,17 @@ fn shard_read(out: &mut String, read: &ShardRead) {
         several => several.iter().map(|one| format!("{} {}", one.table, shards(&one.shards))).collect(),
     };
     let _ = writeln!(out, "{kind} to {}{locking}", targets.join("; "));
-    text(out, "run", &read.sql);
-    if !read.params.is_sorted_by(|a, b| a < b) {
-        let numbers: Vec<String> = read.params.iter().map(|number| (number + 1).to_string()).collect();
+    if let ColumnSource::Execute(unread) = &read.columns {
+        text_with_parameters(out, "columns", unread);
+    }
+    text_with_parameters(out, "run", &read.text);
+}
+
+/// The client's own parameters, in their order, are not told.
+fn text_with_parameters(out: &mut String, word: &str, spliced: &Text) {
+    text(out, word, &spliced.sql);
+    if !spliced.params.is_sorted_by(|a, b| a < b) {
+        let numbers: Vec<String> = spliced.params.iter().map(|number| (number + 1).to_string()).collect();
         let _ = writeln!(out, "  parameters: {}", numbers.join(","));
     }
 }

@@ -38,5 +38,6 @@ pub use plan::{
 };
 pub use planner::{Planner, Statement};
 pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};
+pub use splice::Text;
 pub use split::{Piece, split};
 pub use value::Value;

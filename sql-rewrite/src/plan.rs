@@ -29,6 +29,7 @@ mod restrict;
 mod stored;
 mod top;
 mod unique;
+mod unread;
 
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
 pub(crate) use lock_tables::{Locking, check as check_locks};
 pub(crate) use read::read as shard_read;
+
+use crate::Text;
 
 /// The phase and shape of one configured table at the moment of planning.
 #[derive(Debug, Clone)]
@@ -97,10 +100,8 @@ pub struct ServerError {
 pub struct ShardRead {
     /// What it reads, a reference each, in the order of the text.
     pub reads: Vec<ShardsOf>,
-    /// The spliced text.
-    pub sql: Vec<u8>,
-    /// For each `?` in it the number of the client's parameter, from 0.
-    pub params: Vec<usize>,
+    /// What runs.
+    pub text: Text,
     /// It locks what it reads: it runs under the gate, in a transaction.
     pub locking: bool,
     /// Where the column definitions that the client sees come from.
@@ -117,13 +118,16 @@ pub struct ShardsOf {
 }
 
 /// How column definitions become those of the unsharded table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnSource {
     /// Each table is one shard in the place of legacy: the shard's schema and table names are put right.
     Rename,
     /// A derived table loses flags and names: the definitions are those of COM_STMT_PREPARE of the
     /// client's own text; refused where a value's binary encoding would differ.
     Prepare,
+    /// They depend on the parameters: the definitions are those of COM_STMT_EXECUTE of this, the client's own text
+    /// made to read nothing.
+    Execute(Text),
 }
 
 /// A statement that is not run, and why. Sent to the client as an ERR packet.

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 /// A piece of SQL, and which of the client's parameters each `?` in it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Text {
-    pub(crate) sql: Vec<u8>,
+pub struct Text {
+    /// In the session's character set.
+    pub sql: Vec<u8>,
     /// Numbers of parameters, from 0, in the order of the `?`.
-    pub(crate) params: Vec<usize>,
+    pub params: Vec<usize>,
 }
 
 impl<T: Into<Vec<u8>>> From<T> for Text {

@@ -2,9 +2,10 @@
 //! the files; read the difference.
 //!
 //! A case is `@@ options`, the statement, and below `----` what each phase makes of it. Options,
-//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `phase doc
-//! 1101` (that table's, whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers,
-//! where the example that is shown otherwise is not enough). Settings that are pinned in front of
+//! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK
+//! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `phase doc 1101` (that table's,
+//! whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers, where the example that is
+//! shown otherwise is not enough). Settings that are pinned in front of
 //! Shunt's own statements are shown as `/*own*/` and `/*keys*/`; `pins.txt` shows them.
 
 #![allow(clippy::unwrap_used)]

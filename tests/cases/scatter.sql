@@ -55,6 +55,45 @@ SELECT id FROM user WHERE age = ?;
 -- params 3, 13, 'name3', 10
 SELECT id FROM user WHERE id IN (?, ?) AND name = ? LIMIT ?;
 
+-- case scatter: parameters in the select list
+-- params 5
+SELECT ABS(?) FROM user WHERE id < 30;
+-- params 2.5, 'x'
+SELECT ?, ?, id FROM user WHERE id < 30;
+-- params NULL, 30
+SELECT IFNULL(?, age), id FROM user WHERE id < ?;
+-- params -7, 3
+SELECT id + ?, CONCAT(name, ?) FROM user WHERE id < 30;
+-- params 'é', 4
+SELECT COUNT(*), MAX(CONCAT(name, ?)) FROM user WHERE id > ?;
+-- ordered
+-- params 3, 2, 4
+SELECT id, id * ? AS n FROM user ORDER BY n LIMIT ?, ?;
+-- params 1.5, 'name3'
+SELECT SUM(score * ?), name FROM user WHERE name = ? GROUP BY name;
+-- params 9, 20
+SELECT d.x, d.id FROM (SELECT ? AS x, id FROM user WHERE id < ?) d;
+-- params 9, 20
+WITH d AS (SELECT ? AS x, id FROM user WHERE id < ?) SELECT x, id FROM d;
+-- params 1, 5, 'a', 8
+SELECT ?, id FROM user WHERE id < ? UNION ALL SELECT ?, id FROM user WHERE id < ?;
+-- ordered
+-- params 1, 5, 3
+SELECT ? AS a, id FROM user WHERE id < ? UNION SELECT a, b FROM (SELECT 1 AS a, 2 AS b) d ORDER BY id LIMIT ?;
+-- params 7, 9
+SELECT id, (SELECT ? FROM orders o WHERE o.id = u.id) FROM user u WHERE id < ?;
+-- params 3
+SELECT SQL_CALC_FOUND_ROWS id, -? FROM user ORDER BY id LIMIT 4;
+SELECT FOUND_ROWS();
+-- params 3
+SELECT ?, u.id, o.id FROM user u LEFT JOIN orders o ON o.user_id = u.id WHERE u.id < 9;
+-- params 3, 5
+SELECT id, ? FROM user WHERE age > ? FOR UPDATE;
+-- params 4
+SELECT CASE WHEN id < 9 THEN ? ELSE ratio END FROM user;
+-- params 4, 'x'
+SELECT COALESCE(?, ?, name), NULLIF(id, 5) FROM user;
+
 -- case scatter: ENUM and SET
 SELECT id FROM user WHERE level = 'mid';
 SELECT id FROM user WHERE level = 2;

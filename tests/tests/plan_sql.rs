@@ -218,10 +218,10 @@ impl Bench {
         let Ok((mut direct, ..)) = self.run(case.sql.as_bytes(), params).await else {
             return false;
         };
-        let own: Vec<Value> = read.params.iter().map(|number| params[*number].clone()).collect();
-        let sql = String::from_utf8_lossy(&read.sql).into_owned();
+        let own: Vec<Value> = read.text.params.iter().map(|number| params[*number].clone()).collect();
+        let sql = String::from_utf8_lossy(&read.text.sql).into_owned();
         let (mut sharded, ..) =
-            self.run(&read.sql, &own).await.unwrap_or_else(|error| panic!("{what}: {sql}: {error}"));
+            self.run(&read.text.sql, &own).await.unwrap_or_else(|error| panic!("{what}: {sql}: {error}"));
         let names = |rows: &[Row]| {
             rows.first()
                 .map(|row| row.columns_ref().iter().map(|c| c.name_str().into_owned()).collect::<Vec<_>>())

@@ -65,10 +65,10 @@ impl Session {
             self.discard_answer().await?;
             return Ok(Done::Again);
         }
-        let shape = match (&columns, read.columns) {
+        let shape = match (&columns, &read.columns) {
             (Some(columns), _) => Shape::Columns(columns),
             (None, ColumnSource::Rename) => Shape::Rename(snapshots),
-            (None, ColumnSource::Prepare) => return Err(self.out_of_step()),
+            (None, _) => return Err(self.out_of_step()),
         };
         if gated && !clients {
             return self.finish_own_transaction(origin, shape).await;
@@ -105,12 +105,12 @@ impl Session {
             return self.send_variant(id, read, origin.payload).await;
         }
         if read.columns == ColumnSource::Rename {
-            self.send_bytes(&read.sql);
+            self.send_bytes(&read.text.sql);
             self.flush().await?;
             return Ok(Ok(None));
         }
         own::queue_prepare(&mut self.relay.home, statement.text());
-        self.send_bytes(&read.sql);
+        self.send_bytes(&read.text.sql);
         self.flush().await?;
         match self.prepared_answer().await? {
             Ok(prepared) => {

@@ -11,7 +11,7 @@ use super::{
     own::{own, rejects_null},
     pins, refusal,
     restrict::{self, Condition},
-    top,
+    top, unread,
 };
 use crate::{
     Value,
@@ -56,14 +56,8 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
     {
         return first.refuse(refusal::UNKNOWN_PARAMETER, "it needs the value of a `?` that is not known");
     }
-    let columns = if rewrite.derived.is_empty() { ColumnSource::Rename } else { ColumnSource::Prepare };
-    Ok(Plan::ShardRead(ShardRead {
-        reads: rewrite.reads,
-        sql: text.sql,
-        params: text.params,
-        locking,
-        columns,
-    }))
+    let columns = if rewrite.derived.is_empty() { ColumnSource::Rename } else { unread::columns(first)? };
+    Ok(Plan::ShardRead(ShardRead { reads: rewrite.reads, text, locking, columns }))
 }
 
 /// The statement while its references are substituted.
