@@ -30,6 +30,7 @@ mod stored;
 mod top;
 mod unique;
 mod unread;
+mod zero_dates;
 
 use std::sync::Arc;
 

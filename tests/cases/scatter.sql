@@ -135,6 +135,40 @@ SELECT GROUP_CONCAT(id ORDER BY level, id) FROM user;
 -- refused 0111 0011
 SELECT a.id FROM user a JOIN user b ON a.level = b.level WHERE b.id < 3;
 
+-- case scatter: dates that count as NULL
+SET sql_mode = '';
+UPDATE user SET joined = '0000-00-00' WHERE id IN (6, 7, 8);
+SET sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE';
+SELECT id FROM user WHERE joined IS NULL;
+SELECT id FROM user WHERE joined IS NOT TRUE;
+SELECT id FROM user WHERE joined IS NOT NULL AND id < 9;
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.joined IS NULL;
+SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM user u WHERE u.id = o.user_id AND u.joined IS NULL);
+-- refused 0111 0011
+SELECT id FROM user WHERE joined IS NULL OR id = 'abc';
+-- refused 0111 0011
+SELECT u.id, o.id FROM orders o LEFT JOIN user u ON u.id = o.user_id AND u.joined IS NULL WHERE o.id < 30;
+-- refused 0111 0011
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.joined IS NULL OR o.id = 3;
+-- refused 0111 0011
+SELECT d.id FROM (SELECT id, joined FROM user) d WHERE ISNULL(d.joined);
+SET sql_mode = '';
+SELECT COUNT(*), SUM(joined IS NULL) FROM user;
+SELECT u.id, o.id FROM orders o LEFT JOIN user u ON u.id = o.user_id WHERE u.joined IS NOT NULL AND o.id < 30;
+
+-- case scatter: dates that count as NULL, in outer joins
+-- only mysql
+SET sql_mode = '';
+UPDATE user SET joined = '0000-00-00' WHERE id IN (6, 7, 8);
+SELECT u.id, o.id FROM orders o LEFT JOIN user u ON u.id = o.user_id AND u.age > 30 WHERE u.joined IS NULL;
+
+-- case scatter: dates that count as NULL, in outer joins
+-- only mariadb
+SET sql_mode = '';
+UPDATE user SET joined = '0000-00-00' WHERE id IN (6, 7, 8);
+-- refused 0111 0011
+SELECT u.id, o.id FROM orders o LEFT JOIN user u ON u.id = o.user_id AND u.age > 30 WHERE u.joined IS NULL;
+
 -- case scatter: hints
 SELECT id FROM user USE INDEX (name) WHERE name = 'name3';
 SELECT u.id FROM user AS u FORCE INDEX (age) WHERE u.age > 30;

@@ -33,7 +33,7 @@ INSERT INTO user (id, name) VALUES (2000, 'a'), (2001, 'b'), (2002, 'c'), (2003,
 SELECT LAST_INSERT_ID();
 
 -- case insert: without a column list
-INSERT INTO user VALUES (3001, 'whole', 'w@example.org', 40, 9.99, 'mid', 'a,c', 1, 'bio', '2000-01-02', '2024-05-06 07:08:09.123', '2024-01-02 03:04:05', 0.5, x'00ff');
+INSERT INTO user VALUES (3001, 'whole', 'w@example.org', 40, 9.99, 'mid', 'a,c', 1, 'bio', '2000-01-02', '2024-05-06 07:08:09.123', '2024-01-02 03:04:05', 0.5, x'00ff', '2024-01-01 00:00:00');
 SELECT * FROM user WHERE id = 3001;
 
 -- case insert: SET form
@@ -47,7 +47,7 @@ DELETE FROM user WHERE id = 9000000000;
 
 -- case insert: empty values list
 INSERT INTO user () VALUES ();
-INSERT INTO user VALUES (DEFAULT, DEFAULT, NULL, NULL, DEFAULT, DEFAULT, DEFAULT, DEFAULT, NULL, NULL, NULL, DEFAULT, NULL, NULL);
+INSERT INTO user VALUES (DEFAULT, DEFAULT, NULL, NULL, DEFAULT, DEFAULT, DEFAULT, DEFAULT, NULL, NULL, NULL, DEFAULT, NULL, NULL, DEFAULT);
 
 -- case insert: expressions and functions of constants
 -- refused 1101 0111 0011

@@ -42,6 +42,7 @@ pub const TABLES: [&str; 2] = [
        created TIMESTAMP NOT NULL DEFAULT '2024-01-01 00:00:00',
        ratio DOUBLE NULL,
        raw VARBINARY(16) NULL,
+       joined DATETIME NOT NULL DEFAULT '2024-01-01 00:00:00',
        KEY name (name), KEY age (age)
      ) DEFAULT CHARSET utf8mb4",
     "CREATE TABLE orders (

@@ -138,7 +138,7 @@ fn by_number(cx: &Context<'_>) -> bool {
 }
 
 /// Whether token `i` is the last part of a name that may be this column.
-fn names(cx: &Context<'_>, i: usize, column: &Column) -> bool {
+pub(crate) fn names(cx: &Context<'_>, i: usize, column: &Column) -> bool {
     let source = cx.source;
     let named = source.ident(i).is_some_and(|name| name.eq_ignore_ascii_case(&column.name));
     if !named || source.op(i + 1, ".") {

@@ -11,7 +11,7 @@ use super::{
     own::{own, rejects_null},
     pins, refusal,
     restrict::{self, Condition},
-    top, unread,
+    top, unread, zero_dates,
 };
 use crate::{
     Value,
@@ -45,6 +45,7 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
         rewrite.substitute(cx)?;
     }
     lossy::check(&rewrite.derived, &rewrite.settled)?;
+    zero_dates::check(&rewrite.derived, &rewrite.settled)?;
     rewrite.expand_stars()?;
     rewrite.allow_grouping();
     rewrite.reads.reverse();

@@ -1,0 +1,70 @@
+//! `IS NULL` on a DATE or DATETIME column that is NOT NULL: in WHERE servers find zero dates by it, as ODBC wants it,
+//! and not in the ON of an outer join. Of the rows of a UNION ALL MariaDB never finds them, and strict MySQL may fail
+//! with error 1525. So it is evaluated in the branches or refused.
+
+use topology::{Column, ColumnKind};
+
+use super::{Context, Refusal, derived::Derived, lossy::names, refusal, restrict};
+use crate::syntax::Span;
+
+/// Whether zero dates of this column count as NULL in WHERE.
+fn counts_as_null(column: &Column) -> bool {
+    let dated = column.column_type.to_ascii_lowercase().starts_with("date");
+    !column.nullable && column.kind == ColumnKind::Temporal && dated
+}
+
+/// Refuses conditions that could tell the difference. `settled`: tokens that are evaluated in the branches.
+pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Refusal> {
+    // The rows of one SELECT alone are those of its table.
+    for cx in derived.iter().filter(|derived| derived.shards.len() > 1).map(|derived| &derived.cx) {
+        let conditions = restrict::conditions(cx);
+        // MySQL does not look for zero dates where an outer join may have put NULLs.
+        let as_in_table = |i: usize| {
+            let nullable =
+                conditions.iter().any(|condition| condition.nullable && condition.span.contains(&i));
+            settled.iter().any(|span| span.contains(&i)) || nullable && !cx.facts.server.mariadb
+        };
+        let could_differ = |i: usize| match place(cx, i) {
+            Place::Where => !as_in_table(i),
+            Place::Join => true,
+            Place::Other => false,
+        };
+        for column in cx.schema.columns.iter().filter(|column| counts_as_null(column)) {
+            let found = (0..cx.source.len())
+                .find(|i| names(cx, *i, column) && is_asked_for_null(cx, *i) && could_differ(*i));
+            if found.is_some() {
+                let what = format!("`{}` (NOT NULL) compared with NULL or TRUE in this place", column.name);
+                return cx.refuse(refusal::SCATTER_FORM, &what);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `created IS NULL`, `created IS TRUE` and so on, `ISNULL(created)`; the name ends at token `i`.
+fn is_asked_for_null(cx: &Context<'_>, i: usize) -> bool {
+    let source = cx.source;
+    let mut start = i;
+    while start > 1 && source.op(start - 1, ".") {
+        start -= 2;
+    }
+    let behind = source.word(i + 1, "IS") && !source.words(i + 2, &["NOT", "NULL"]);
+    behind || start > 1 && source.op(start - 1, "(") && source.word(start - 2, "ISNULL")
+}
+
+/// Which part of a SELECT a token is in.
+enum Place {
+    Where,
+    /// The table list, with its ON.
+    Join,
+    Other,
+}
+
+fn place(cx: &Context<'_>, i: usize) -> Place {
+    let around = cx.parsed.blocks.iter().filter(|block| block.span.contains(&i));
+    match around.min_by_key(|block| block.span.len()) {
+        Some(block) if block.filter.as_ref().is_some_and(|filter| filter.contains(&i)) => Place::Where,
+        Some(block) if block.from.contains(&i) => Place::Join,
+        _ => Place::Other,
+    }
+}
