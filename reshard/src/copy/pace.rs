@@ -41,7 +41,7 @@ impl Default for Pace {
 ///
 /// A chunk's time is a fixed cost and a cost for each row. Only the rows' part shrinks with the chunk, so
 /// the rows get the time that the fixed cost leaves of the target, but never less than the fixed cost itself: a
-/// smaller chunk would hold its locks hardly shorter, and a table would take forever on a slow disk.
+/// smaller chunk would hold its locks hardly shorter, and a table would take forever on a slow disk (docs/adr/chunk-size.md).
 #[derive(Debug)]
 pub struct ChunkSize {
     rows: u64,
