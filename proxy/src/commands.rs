@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sql_rewrite::{Charset, DynamicText, Head, MayAsk, Question, Statement, Value, may_change_session};
+use sql_rewrite::{
+    Charset, DynamicText, Facts, Head, MayAsk, Question, Statement, Value, may_change_session,
+};
 use wire::{
     Command, Packet,
     own::{self, Answer},
@@ -200,7 +202,7 @@ impl Session {
         if let Err(error) = self.learn_facts().await? {
             return self.fail(error).await;
         }
-        let facts = Arc::new(self.learnt_facts());
+        let facts = Arc::new(Facts { multi_statements: false, ..self.learnt_facts() });
         let statements = self.plane.planner.read(text, &facts);
         let [statement] = &statements[..] else {
             return self
@@ -273,11 +275,9 @@ impl Session {
         self.diagnostics.prepared(false, answer.ok.warnings > 0, self.server.mariadb);
         self.reply_prepared(&answer);
         if mentions || only_asks {
-            let facts = Arc::new(self.learnt_facts());
-            let mut statements = self.plane.planner.read(sql, &facts);
-            if statements.len() == 1
-                && let Some(statement) = statements.pop()
-            {
+            // What is prepared is one statement, whatever stands behind it.
+            let facts = Arc::new(Facts { multi_statements: false, ..self.learnt_facts() });
+            if let Some(statement) = self.plane.planner.read(sql, &facts).pop() {
                 let columns = answer.columns.iter().map(|column| column.payload().to_vec()).collect();
                 let mut prepared = Prepared::new(statement, facts, answer.ok.params, columns);
                 prepared.only_asks = only_asks;

@@ -210,7 +210,9 @@ impl Reader<'_> {
         if schema.is_none() && self.is_op_at(at + 1, ".") && !self.is_op_at(at + 2, "*") {
             return not(NotTable::Qualifier);
         }
-        if *name != Named::Control && !self.in_configured_schema(name, schema) {
+        let meant = |schema| self.in_configured_schema(name, schema);
+        let may_be_meant = meant(schema) || self.may_lack_schema(schema) && meant(None);
+        if *name != Named::Control && !may_be_meant {
             return not(NotTable::OtherSchema);
         }
         if schema.is_some() {
@@ -252,6 +254,15 @@ impl Reader<'_> {
         let token = self.tokens.get(schema)?;
         let is_ident = matches!(token.kind, TokenKind::Ident | TokenKind::QuotedIdent);
         (is_ident && self.is_op_at(at - 1, ".")).then_some(schema)
+    }
+
+    /// MariaDB: in `UPDATE .user` a keyword stands in front of the point, and the schema is the current one. Only without
+    /// a gap on either side of the point the word is a name for sure.
+    fn may_lack_schema(&self, schema: Option<usize>) -> bool {
+        let Some([schema, point, name]) = schema.and_then(|at| self.tokens.get(at..at + 3)) else {
+            return false;
+        };
+        schema.kind == TokenKind::Ident && (schema.end != point.start || point.end != name.start)
     }
 
     fn is_op_at(&self, at: usize, op: &str) -> bool {

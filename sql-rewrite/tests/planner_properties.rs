@@ -159,3 +159,26 @@ proptest! {
         }
     }
 }
+
+/// Chains without parentheses become trees as deep as they are long. Threads of the runtime have 2 MiB of stack, as
+/// those of tests.
+#[test]
+fn the_longest_chains_are_read_and_longer_ones_are_not_understood() {
+    const LONGEST: usize = 5_900;
+    let chains = [
+        (" OR id=6", 1),
+        (" OR 1", 1),
+        ("+1", 2),
+        (" AND NOT id", 1),
+        (" IS NOT NULL", 3),
+        (" UNION SELECT 1", 1),
+    ];
+    for (link, words) in chains {
+        for links in [LONGEST / words, 20_000] {
+            let sql = format!("SELECT 1 FROM user WHERE id=5{}", link.repeat(links));
+            let plans = plan_all(sql.as_bytes(), None, Charset::Utf8);
+            let refused = plans.iter().any(|(_, plan)| matches!(plan, Plan::Refuse(_)));
+            assert_eq!(refused, links > LONGEST, "{links} times {link}");
+        }
+    }
+}

@@ -220,8 +220,8 @@ impl Client {
     ///
     /// # Errors
     /// When the connection ends or the answer makes no sense. An ERR packet is an answer.
-    pub async fn query(&mut self, sql: &str) -> Outcome<Vec<Reply>> {
-        self.command(0x03, sql.as_bytes()).await?;
+    pub async fn query(&mut self, sql: &(impl AsRef<[u8]> + ?Sized)) -> Outcome<Vec<Reply>> {
+        self.command(0x03, sql.as_ref()).await?;
         self.replies(false).await
     }
 
@@ -229,8 +229,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::query`].
-    pub async fn prepare(&mut self, sql: &str) -> Outcome<Result<Prepared, Refusal>> {
-        self.command(0x16, sql.as_bytes()).await?;
+    pub async fn prepare(&mut self, sql: &(impl AsRef<[u8]> + ?Sized)) -> Outcome<Result<Prepared, Refusal>> {
+        self.command(0x16, sql.as_ref()).await?;
         let packet = self.read().await?;
         if packet.first() == Some(&0xff) {
             return Ok(Err(refused(&mut Bytes(&packet[1..]))?));

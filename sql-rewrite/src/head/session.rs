@@ -79,7 +79,7 @@ fn prepare(cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
 
 fn execute(cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
     let mut ahead = *cursor;
-    if ahead.eat("IMMEDIATE") && !ahead.at_end() && !ahead.at("USING") {
+    if facts.server.mariadb && ahead.eat("IMMEDIATE") && !ahead.at_end() && !ahead.at("USING") {
         return Some(Head::ExecuteImmediate { text: immediate_text(ahead, facts) });
     }
     Some(Head::Execute { name: cursor.ident()?.into_owned() })

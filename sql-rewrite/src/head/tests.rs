@@ -2,12 +2,15 @@
 
 use super::*;
 use crate::lex::lex;
-use crate::testing::mysql;
+use crate::testing::{mariadb, mysql};
 
 fn check(sql: &str, expected: &str) {
-    let facts = mysql();
-    let tokens = lex(sql.as_bytes(), &facts).unwrap();
-    assert_eq!(format!("{:?}", head(sql.as_bytes(), &tokens, &facts)), expected, "{sql}");
+    check_on(&mysql(), sql, expected);
+}
+
+fn check_on(facts: &Facts, sql: &str, expected: &str) {
+    let tokens = lex(sql.as_bytes(), facts).unwrap();
+    assert_eq!(format!("{:?}", head(sql.as_bytes(), &tokens, facts)), expected, "{sql}");
 }
 
 /// Only the variant's name.
@@ -52,9 +55,14 @@ fn texts_and_names() {
     check("PREPARE s FROM @v", "Prepare { name: [115], text: Variable([64, 118]) }");
     check("PREPARE s FROM CONCAT('a')", "Prepare { name: [115], text: Expression }");
     check("EXECUTE s USING @a", "Execute { name: [115] }");
-    check("EXECUTE IMMEDIATE 'a' USING 1", "ExecuteImmediate { text: Literal([97]) }");
-    check("EXECUTE IMMEDIATE @`v` USING 1", "ExecuteImmediate { text: Variable([64, 96, 118, 96]) }");
-    check("EXECUTE IMMEDIATE CONCAT('a')", "ExecuteImmediate { text: Expression }");
+    check_on(&mariadb(), "EXECUTE IMMEDIATE 'a' USING 1", "ExecuteImmediate { text: Literal([97]) }");
+    check_on(
+        &mariadb(),
+        "EXECUTE IMMEDIATE @`v` USING 1",
+        "ExecuteImmediate { text: Variable([64, 96, 118, 96]) }",
+    );
+    check_on(&mariadb(), "EXECUTE IMMEDIATE CONCAT('a')", "ExecuteImmediate { text: Expression }");
+    check("EXECUTE IMMEDIATE", "Execute { name: [73, 77, 77, 69, 68, 73, 65, 84, 69] }");
     check("DROP PREPARE s", "Deallocate { name: [115] }");
     check("USE `a`", "Use([97])");
     kind("LOCK TABLES a READ, b.c AS d LOW_PRIORITY WRITE", "LockTables");

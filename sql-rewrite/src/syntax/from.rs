@@ -168,7 +168,7 @@ impl Reader<'_> {
         if source.word(at, "JSON_TABLE") && source.op(at + 1, "(") {
             let close = source.close(at + 1);
             self.expression(&(at + 2..close))?;
-            let after = self.derived_alias(close + 1, end);
+            let after = self.derived_alias(close + 1, end)?;
             return Ok((after, Joined::Other));
         }
         let mut table = self.named_table(at, "a list of tables")?;
@@ -183,7 +183,7 @@ impl Reader<'_> {
         if source.word(after, "FOR") && !source.any_word(after + 1, &["UPDATE", "SHARE"]) {
             return self.unexpected(after + 1, "a list of tables");
         }
-        let (alias, next) = self.alias(after, end);
+        let (alias, next) = self.alias(after, end)?;
         table.alias = alias;
         after = next;
         let hints = after;
@@ -220,7 +220,7 @@ impl Reader<'_> {
         }
         if source.any_word(inner, &["SELECT", "WITH", "VALUES", "TABLE"]) {
             self.nested(|reader| reader.query(&(at + 1..close), Role::Derived))?;
-            return Ok((self.derived_alias(close + 1, end), Joined::Other));
+            return Ok((self.derived_alias(close + 1, end)?, Joined::Other));
         }
         let mut joined = Joined::Other;
         self.nested(|reader| {
@@ -232,26 +232,26 @@ impl Reader<'_> {
     }
 
     /// The alias of what is no named table, with its column list; the token behind it.
-    fn derived_alias(&mut self, at: usize, end: usize) -> usize {
-        let (alias, mut after) = self.alias(at, end);
+    fn derived_alias(&mut self, at: usize, end: usize) -> Result<usize, NotUnderstood> {
+        let (alias, mut after) = self.alias(at, end)?;
         self.add_alias(alias);
         if after < end && self.source.op(after, "(") {
             self.renames_columns();
             after = self.source.next(after);
         }
-        after
+        Ok(after)
     }
 
-    /// `[AS] alias`: the name, and the token behind it.
-    fn alias(&self, at: usize, end: usize) -> (Option<String>, usize) {
+    /// `[AS] alias`: the name, and the token behind it. A name that is not UTF-8 cannot be written anew.
+    fn alias(&self, at: usize, end: usize) -> Result<(Option<String>, usize), NotUnderstood> {
         let source = self.source;
-        if source.word(at, "AS") {
-            return (source.ident(at + 1), at + 2);
-        }
+        let named = source.word(at, "AS");
         let bare = at < end && !source.any_word(at, &JOIN_WORDS) && !source.any_word(at, &AFTER_FROM);
+        let at = at + usize::from(named);
         match source.ident(at) {
-            Some(name) if bare => (Some(name), at + 1),
-            _ => (None, at),
+            Some(name) if named || bare => Ok((Some(name), at + 1)),
+            None if named || bare && source.is_ident(at) => self.unexpected(at, "an alias"),
+            _ => Ok((None, at)),
         }
     }
 

@@ -47,7 +47,7 @@ impl Reader<'_> {
         let named = source.word(at, "AS");
         if named || !source.any_word(at, &["READ", "WRITE", "LOW_PRIORITY"]) {
             at += usize::from(named);
-            table.alias = source.ident(at);
+            table.alias = Some(source.ident(at).ok_or("an alias in LOCK TABLES")?);
             at += 1;
         }
         table.factor = start..at;

@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What follows WITH: SELECTs, TABLE and VALUES statements and queries in parentheses, joined by UNION and the
-    /// like; or an expression in parentheses. A bare SELECT fills the rest of the span.
+    /// like; or an expression in parentheses. The clauses behind the last SELECT are its own.
     pub(super) fn body(&mut self, span: &Span, role: Role) -> Result<(), NotUnderstood> {
         let source = self.source;
         let first = self.found.blocks.len();
@@ -180,8 +180,8 @@ impl<'a> Reader<'a> {
                 let role = if operand { role } else { Role::Subquery };
                 self.nested(|reader| reader.query(&(at + 1..close), role))?;
             } else if source.word(at, "SELECT") {
-                self.select(at, span.end, role)?;
-                break;
+                at = self.select(at, span.end, role)?;
+                continue;
             } else if source.word(at, "TABLE") {
                 let table = TableRef { is_statement: true, ..self.named_table(at + 1, "TABLE")? };
                 at = table.tokens.end - 1;
@@ -202,7 +202,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn select(&mut self, start: usize, end: usize, role: Role) -> Result<(), NotUnderstood> {
+    /// `SELECT …` up to a set operator or `end`, which it returns.
+    fn select(&mut self, start: usize, end: usize, role: Role) -> Result<usize, NotUnderstood> {
         let source = self.source;
         let mut at = start + 1;
         while source.any_word(at, &SELECT_OPTIONS) || source.is_hint(at) {
@@ -216,18 +217,12 @@ impl<'a> Reader<'a> {
         });
         self.found.blocks[number].items = items_start..at;
         self.expression(&(items_start..at))?;
-        let mut own_end = end;
-        while at < end {
-            if source.any_word(at, &SET_OPERATORS) {
-                own_end = at;
-                let all = source.any_word(at + 1, &["ALL", "DISTINCT"]);
-                self.body(&(at + 1 + usize::from(all)..end), role)?;
-                break;
-            }
+        while at < end && !source.any_word(at, &SET_OPERATORS) {
             at = self.clause(number, at, end)?;
         }
-        self.found.blocks[number].span = start..own_end;
-        Ok(())
+        let end = at.min(end);
+        self.found.blocks[number].span = start..end;
+        Ok(end)
     }
 
     pub(super) fn is_clause(&self, i: usize) -> bool {

@@ -110,12 +110,13 @@ impl<'a> Source<'a> {
 
     /// The name that token `i` spells if it can be an identifier, quoted or not.
     pub(crate) fn ident(&self, i: usize) -> Option<String> {
-        let token = self.tokens.get(i)?;
-        let name = match token.kind {
-            TokenKind::Ident | TokenKind::QuotedIdent => ident_text(self.text, token),
-            _ => return None,
-        };
-        String::from_utf8(name.into_owned()).ok()
+        let token = self.tokens.get(i).filter(|_| self.is_ident(i))?;
+        String::from_utf8(ident_text(self.text, token).into_owned()).ok()
+    }
+
+    /// Whether it is a name or a word, in whatever character set.
+    pub(crate) fn is_ident(&self, i: usize) -> bool {
+        matches!(self.kind(i), Some(TokenKind::Ident | TokenKind::QuotedIdent))
     }
 
     /// `a`, `a.b` or `a.b.c` from token `i` on: the parts and the token behind them.
