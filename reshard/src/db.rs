@@ -39,7 +39,8 @@ async fn collect(conn: &mut HomeConn, sql: &str) -> Result<Vec<Vec<Row>>, mysql_
     while !answer.is_empty() {
         results.push(answer.collect::<Row>().await?);
     }
-    drop(answer);
+    // An error of any statement but the first ends the loop and is told only here.
+    answer.drop_result().await?;
     Ok(results)
 }
 

@@ -211,6 +211,34 @@ async fn repair_follows_the_authority_of_the_phase() -> Outcome {
     Ok(())
 }
 
+/// Rule 1 of the gate: a repair that was paused over a flip writes nothing.
+#[tokio::test]
+async fn a_repair_ends_with_its_epoch() -> Outcome {
+    for (kind, short) in BOTH {
+        for (i, phase) in [Phase::DualWrite, Phase::ShardRead, Phase::Shards].into_iter().enumerate() {
+            let name = format!("v_late_{short}{i}");
+            let mut rig =
+                Rig::new(kind, &name, "id INT PRIMARY KEY, n INT", "id", 2, Phase::DualWrite).await?;
+            rig.run("INSERT INTO @.user VALUES (1,1),(2,2)").await?;
+            copy(&rig).await?;
+            if phase != Phase::DualWrite {
+                rig.flip(GateState::Open(phase)).await?;
+            }
+            rig.run("UPDATE @.user SET n=7 WHERE id=1").await?;
+            let report = pass(&rig, None).await?;
+            assert_eq!(report.differing, 1, "{phase}: {report:?}");
+            let old = rig.gate.clone();
+            rig.flip(GateState::Open(phase)).await?;
+            let ended = repair(&rig.home, &rig.table, &old, &report).await;
+            assert!(matches!(ended, Err(VerifyError::EpochOver(_))), "{kind:?} {phase}: {ended:?}");
+            assert_eq!(rig.number("SELECT n FROM @.user WHERE id=1").await?, 7);
+            assert_eq!(rig.number("SELECT n FROM @.user_1 WHERE id=1").await?, 1);
+            assert_eq!(rig.number(&format!("SELECT COUNT(*) FROM shunt.dirty_{name}")).await?, 0);
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_pass_ends_with_its_epoch() -> Outcome {
     for (kind, short) in BOTH {

@@ -45,8 +45,8 @@ pub async fn repair(
         GateState::Open(Phase::DualWrite) => from_legacy(&mut conn, &schema, &shape, gate, report).await,
         GateState::Open(Phase::ShardRead) => from_shards(&mut conn, &schema, &shape, gate, report).await,
         GateState::Open(Phase::Shards) => {
-            reverse::mark_dirty(&mut conn, &schema, gate, &report.keys).await?;
-            Ok(RepairReport { keys: report.keys.len() as u64, left: Vec::new() })
+            let marked = reverse::mark_dirty(&mut conn, &schema, gate, &report.keys).await;
+            marked.map(|()| RepairReport { keys: report.keys.len() as u64, left: Vec::new() })
         }
         GateState::Open(Phase::Legacy) | GateState::Hold | GateState::Done => Ok(RepairReport {
             keys: 0,
