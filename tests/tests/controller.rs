@@ -10,6 +10,7 @@ use std::{
 };
 
 use flag_client::{FlagKeys, FlagStore, GateNames, Home, HomeConfig, HomeConn};
+use futures_util::StreamExt;
 use mysql_async::prelude::Queryable;
 use reshard::{
     MIN_STAY, command,
@@ -25,7 +26,7 @@ use tests::{
 };
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
-use topology::{Epoch, Gate, GateState, Phase, ShardedTable};
+use topology::{Epoch, Gate, GateState, Phase, ShardedTable, TableId};
 
 /// What the played work says and does.
 #[derive(Debug, Clone)]
@@ -117,7 +118,7 @@ impl Work for Play {
 
 /// A claimed server with one table, and its controllers.
 struct Rig {
-    _claim: home::Home,
+    claim: home::Home,
     home: Home,
     flags: FlagStore,
     keys: FlagKeys,
@@ -145,7 +146,7 @@ impl Rig {
         let keys = FlagKeys::new(format!("migrate_{test}_{}", kind.name()));
         let rig = Self {
             home: Home::new(HomeConfig::from_url(claim.url())?),
-            _claim: claim,
+            claim,
             flags,
             keys,
             table,
@@ -296,6 +297,10 @@ tests::on_both_servers!(
     redis_away_harms_nothing_but_flips,
     a_foreign_topology_is_not_controlled,
     finished_for_good,
+    each_step_asks_its_guards,
+    flips_of_different_tables_never_overlap,
+    a_flip_is_published,
+    without_process_the_side_that_is_read_stays,
 );
 
 /// No gate, no key: both are made. A wiped Redis afterwards never means 1100.
@@ -394,6 +399,9 @@ async fn requests_that_are_not_followed(rig: &mut Rig) -> Outcome {
     let report = rig.reports("an illegal value", |report| report.notice.is_some()).await?;
     assert!(report.notice.unwrap_or_default().contains("legal are 1100, 1101, 0111 and 0011"));
     assert_eq!(rig.request().await?.as_deref(), Some("1111"), "left as it is");
+    let published = rig.flags.state(&rig.keys).await?;
+    let said = |(name, text): &(String, String)| name == "notice" && text.contains("`1111` is not a flag");
+    assert!(published.iter().any(said), "{published:?}");
     // A replica with an old value is promoted: it knows epoch 3 and asks for 1101.
     let mut pipe = redis::pipe();
     pipe.atomic().set(&rig.keys.request, "1101").hset(&rig.keys.state, "epoch", "3");
@@ -421,8 +429,13 @@ async fn a_long_transaction_is_named_and_stalls_nobody(rig: &mut Rig) -> Outcome
     let probe = gate.probe_sql(long.mariadb());
     long.query_drop(&probe).await?;
     let mut writer = rig.home.connect().await?;
+    if long.mariadb() {
+        // Installed once in a server's life; a second time is an error.
+        drop(writer.query_drop("INSTALL SONAME 'metadata_lock_info'").await);
+    }
     rig.start("one");
     rig.set("1101").await?;
+    let watch = tokio::spawn(renames(rig.home.clone(), rig.table.id().clone()));
     let (mut worst, mut stalled, began) = (Duration::ZERO, Duration::ZERO, Instant::now());
     while began.elapsed() < MIN_STAY + Duration::from_secs(5) {
         let one = Instant::now();
@@ -437,13 +450,34 @@ async fn a_long_transaction_is_named_and_stalls_nobody(rig: &mut Rig) -> Outcome
     assert!(worst < Duration::from_millis(400), "a writer waited {worst:?}");
     assert!(stalled < Duration::from_millis(1500), "writers were stalled for {stalled:?} of 5 s");
     let report = rig.waiting("hold the gate").await?;
-    if !long.mariadb() {
-        assert_eq!(report.blockers[0].connection, u64::from(long.id()), "{report:?}");
-        assert_eq!(report.blockers[0].kill, format!("KILL {}", long.id()));
-    }
+    assert_eq!(report.blockers[0].connection, u64::from(long.id()), "{report:?}");
+    assert_eq!(report.blockers[0].kill, format!("KILL {}", long.id()));
+    let (by_the_holder, by_others) = watch.await??;
+    assert!(
+        by_the_holder > 0 && by_others == 0,
+        "renames by the lock's holder {by_the_holder}, by others {by_others}"
+    );
     long.query_drop("COMMIT").await?;
     rig.reached("1101", Duration::from_secs(6)).await?;
     Ok(())
+}
+
+/// How often a waiting RENAME was seen on the connection that holds the controller's lock, and on others.
+async fn renames(home: Home, id: TableId) -> Outcome<(u32, u32)> {
+    let mut conn = home.connect().await?;
+    let sql = format!(
+        "SELECT IFNULL(ID = IS_USED_LOCK('shunt:{id}'), 0) FROM information_schema.PROCESSLIST \
+         WHERE INFO LIKE '%RENAME TABLE `shunt`%' AND ID <> CONNECTION_ID()"
+    );
+    let (mut by_the_holder, mut by_others) = (0, 0);
+    let began = Instant::now();
+    while began.elapsed() < MIN_STAY + Duration::from_secs(4) {
+        for holder in conn.rows::<bool>("watching", &sql, ()).await? {
+            if holder { by_the_holder += 1 } else { by_others += 1 }
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok((by_the_holder, by_others))
 }
 
 /// The standby takes over when the leader's session dies; the stay is counted anew.
@@ -643,5 +677,132 @@ async fn finished_for_good(rig: &mut Rig) -> Outcome {
         assert!(script.ran.iter().all(|(_, ended)| *ended), "the reverse sync runs on");
         assert_eq!(script.forgot, 2, "once for each controller");
     });
+    Ok(())
+}
+
+/// What each step waits for, and that it goes on when that is there; the request stays pending meanwhile.
+async fn each_step_asks_its_guards(rig: &mut Rig) -> Outcome {
+    rig.begin_in(1, GateState::Open(Phase::Legacy)).await?;
+    rig.play.with(|script| script.readiness.errors = vec!["no primary key".into()]);
+    rig.start("one");
+    rig.set("0011").await?;
+    rig.waiting("preflight: no primary key").await?;
+    rig.play.with(|script| {
+        assert_eq!(script.emptied, 0, "the shards were emptied for a table that is not ready");
+        script.readiness.errors.clear();
+        script.facts.copy = Some(CopyFacts::default());
+    });
+    // A preflight is believed for a while.
+    rig.reached("1101", 2 * LONG).await?;
+    rig.waiting("copy not begun").await?;
+    rig.play.with(|script| {
+        script.facts.copy = Some(CopyFacts { finished: true, ..CopyFacts::default() });
+        script.facts.verify = Some(VerifyFacts { clean_passes: 1, ..VerifyFacts::default() });
+    });
+    rig.waiting("1 of 2 clean verify passes").await?;
+    rig.play.with(|script| {
+        script.facts.verify =
+            Some(VerifyFacts { clean_passes: 2, differences: Some(412), ..VerifyFacts::default() });
+    });
+    rig.waiting("412 rows differ").await?;
+    let clean = VerifyFacts { clean_passes: 2, differences: Some(0), ..VerifyFacts::default() };
+    rig.play.with(|script| {
+        script.facts.verify = Some(clean.clone());
+        script.readiness.no_sequence = Some("id is a CHAR".into());
+        script.readiness.keys_not_unique = vec!["email".into()];
+    });
+    rig.reached("0111", LONG).await?;
+    let report = rig.waiting("ids cannot come from the sequence: id is a CHAR").await?;
+    let waiting = report.waiting.unwrap_or_default();
+    assert!(waiting.contains("unique key `email` does not contain the shard key"), "{waiting}");
+    rig.play.with(|script| script.readiness = Readiness::default());
+    rig.reached("0011", 2 * LONG).await?;
+    rig.play.with(|script| {
+        script.facts.reverse =
+            Some(ReverseFacts { backlog: 0, rate: Some(9.0), parked: vec!["5: taken".into()] });
+    });
+    rig.set("0111").await?;
+    rig.waiting("cannot go back: 1 rows break a unique key of legacy: 5: taken").await?;
+    Ok(())
+}
+
+/// Rule 7: the second table's flip does not even try while the first one's is under way.
+async fn flips_of_different_tables_never_overlap(rig: &mut Rig) -> Outcome {
+    rig.begin_in(1, GateState::Open(Phase::Legacy)).await?;
+    let mut other = rig.home.connect().await?;
+    other.query_drop("DO GET_LOCK('shunt', 0)").await?;
+    rig.start("one");
+    rig.set("1101").await?;
+    rig.waiting("another table is being flipped").await?;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.gate().await?.epoch, Epoch(1));
+    other.query_drop("DO RELEASE_LOCK('shunt')").await?;
+    rig.reached("1101", LONG).await?;
+    Ok(())
+}
+
+/// The state hash tells where the table is and what is missing, and each change is announced.
+async fn a_flip_is_published(rig: &mut Rig) -> Outcome {
+    rig.begin_in(1, GateState::Open(Phase::Legacy)).await?;
+    rig.play.with(|script| {
+        script.facts.copy = Some(CopyFacts { percent: Some(63.1), ..CopyFacts::default() });
+        script.facts.verify = Some(VerifyFacts { differences: Some(2), ..VerifyFacts::default() });
+    });
+    rig.start("one");
+    rig.reports("anything", |report| report.epoch == 1).await?;
+    let mut heard = redis::Client::open(servers::redis_url()?)?.get_async_pubsub().await?;
+    heard.subscribe("shunt_flips").await?;
+    rig.set("0111").await?;
+    rig.reached("1101", LONG).await?;
+    let until = Instant::now() + LONG;
+    for (name, wanted) in [
+        ("phase", "1101"),
+        ("epoch", "2"),
+        ("requested", "0111"),
+        ("copy_percent", "63.1"),
+        ("verify_differences", "2"),
+        ("refusal", "copy at 63 %; 2 rows differ; see `shunt verify`, repair with `shunt verify --repair`"),
+    ] {
+        loop {
+            let state = rig.flags.state(&rig.keys).await?;
+            let found = state.iter().find(|(field, _)| field == name).map(|(_, text)| text.as_str());
+            if found.is_some_and(|text| text.starts_with(wanted)) {
+                break;
+            }
+            assert!(Instant::now() < until, "{name} is not {wanted}: {state:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let message = tokio::time::timeout(Duration::from_secs(5), heard.on_message().next()).await?;
+    assert_eq!(message.ok_or("no message")?.get_payload::<String>()?, rig.table.id().as_str());
+    Ok(())
+}
+
+/// An account that does not see open transactions must not take that for "there are none".
+async fn without_process_the_side_that_is_read_stays(rig: &mut Rig) -> Outcome {
+    let mut root = rig.home.connect().await?;
+    let schema = rig.table.legacy().schema.clone();
+    for sql in [
+        "DROP USER IF EXISTS blind@'%'",
+        &format!("CREATE USER blind@'%' IDENTIFIED BY '{}'", home::PASSWORD),
+        "GRANT ALL ON shunt.* TO blind@'%'",
+        &format!("GRANT ALL ON {schema}.* TO blind@'%'"),
+    ] {
+        root.query_drop(sql).await?;
+    }
+    rig.begin_in(2, GateState::Open(Phase::DualWrite)).await?;
+    let seeing = rig.home.clone();
+    let url = rig.claim.url().replacen("root:shunt@", &format!("blind:{}@", home::PASSWORD), 1);
+    rig.home = Home::new(HomeConfig::from_url(&url)?);
+    rig.start("blind");
+    rig.set("0111").await?;
+    rig.waiting("open transactions").await?;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(rig.gate().await?.epoch, Epoch(2), "reads moved without a look at open transactions");
+    rig.home = seeing;
+    root.query_drop("GRANT PROCESS ON *.* TO blind@'%'").await?;
+    rig.reached("0111", LONG).await?;
+    rig.stop().await;
+    root.query_drop("DROP USER blind@'%'").await?;
     Ok(())
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use mysql_async::{Conn, Error, prelude::Queryable};
 use tests::{
     Outcome, home,
-    servers::{self, Kind},
+    servers::{self, Kind, OwnServer},
 };
 use tokio::time::sleep;
-use topology::Gate;
+use topology::{Epoch, Gate};
 
 /// One server, one schema of its own with a gate `g`, a renamed gate's name `h`, and a table `t`.
 struct Bench {
@@ -102,6 +102,9 @@ tests::on_both_servers!(
     innodb_trx_names_snapshots_but_not_by_lasting_ids,
     innodb_trx_is_empty_without_process,
     create_schema_if_not_exists_waits_behind_gates,
+    an_old_snapshot_sees_nothing_of_a_later_copy,
+    a_log_with_auto_increment_changes_the_clients_last_id,
+    a_gate_outlives_a_server_that_is_killed_while_it_is_renamed,
 );
 
 /// With LIMIT 0 the transaction's snapshot is taken by its first real read; without it, by the gate.
@@ -481,4 +484,77 @@ mod xa_prepared_after_disconnect {
     async fn mariadb() {
         assert!(!prepared(Kind::MariaDb, "xa").await.unwrap());
     }
+}
+
+/// Why reads wait for old transactions: the rows are there, and the transaction that looked elsewhere first, or
+/// nowhere, does not see them.
+async fn an_old_snapshot_sees_nothing_of_a_later_copy(bench: &Bench) -> Outcome {
+    let mut copier = bench.conn().await?;
+    copier.query_drop("CREATE TABLE shard LIKE t").await?;
+    let mut readers = Vec::new();
+    for begin in ["BEGIN; SELECT * FROM t", "START TRANSACTION WITH CONSISTENT SNAPSHOT"] {
+        let mut reader = bench.conn().await?;
+        reader.query_drop(begin).await?;
+        readers.push(reader);
+    }
+    copier.query_drop("INSERT INTO shard SELECT * FROM t").await?;
+    for reader in &mut readers {
+        let seen: Option<i64> = reader.query_first("SELECT COUNT(*) FROM shard").await?;
+        assert_eq!(seen, Some(0));
+    }
+    let seen: Option<i64> = copier.query_first("SELECT COUNT(*) FROM shard").await?;
+    assert_eq!(seen, Some(1));
+    Ok(())
+}
+
+/// Why the sidecar numbers the rows of the dirty log itself.
+async fn a_log_with_auto_increment_changes_the_clients_last_id(bench: &Bench) -> Outcome {
+    let mut conn = bench.conn().await?;
+    conn.query_drop("CREATE TABLE client (id INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT=70").await?;
+    conn.query_drop("CREATE TABLE given (sidecar INT, n INT, id INT, PRIMARY KEY (sidecar, n))").await?;
+    conn.query_drop("CREATE TABLE counted (seq INT AUTO_INCREMENT PRIMARY KEY, id INT)").await?;
+    for (log, last) in [("given VALUES (1,1,70)", 70), ("counted (id) VALUES (71)", 1)] {
+        conn.query_drop("INSERT INTO client VALUES ()").await?;
+        conn.query_drop(format!("INSERT INTO {log}")).await?;
+        let id: Option<i64> = conn.query_first("SELECT LAST_INSERT_ID()").await?;
+        assert_eq!(id, Some(last), "{log}");
+    }
+    Ok(())
+}
+
+/// The name has one of its two forms, and can be used at once.
+async fn a_gate_outlives_a_server_that_is_killed_while_it_is_renamed(bench: &Bench) -> Outcome {
+    let server = OwnServer::up(bench.kind)?;
+    let url = mysql_async::Opts::from_url(&server.url)?;
+    let mut first = Gate::parse("gate_user_8_1101_5f1c9a02")?.ok_or("no gate")?;
+    let mut conn = Conn::new(url.clone()).await?;
+    conn.query_drop("CREATE DATABASE shunt").await?;
+    conn.query_drop(format!("CREATE TABLE {} (x TINYINT PRIMARY KEY)", first.quoted())).await?;
+    let mut epoch = first.epoch.0;
+    for _ in 0..3 {
+        let renaming = tokio::spawn(async move {
+            let gate = |epoch| Gate { epoch: Epoch(epoch), ..first.clone() };
+            while conn
+                .query_drop(format!("RENAME TABLE {} TO {}", gate(epoch).quoted(), gate(epoch + 1).quoted()))
+                .await
+                .is_ok()
+            {
+                epoch += 1;
+            }
+            (epoch, first)
+        });
+        sleep(Duration::from_millis(300)).await;
+        server.kill9()?;
+        let (reached, gate) = renaming.await?;
+        server.restart()?;
+        conn = Conn::new(url.clone()).await?;
+        let names: Vec<String> = conn.query("SHOW TABLES FROM shunt").await?;
+        let gates: Vec<Gate> = names.iter().filter_map(|name| Gate::parse(name).ok().flatten()).collect();
+        let [found] = &gates[..] else { return Err(format!("not one gate: {names:?}").into()) };
+        assert!([reached, reached + 1].contains(&found.epoch.0), "{found} after {reached}");
+        assert!(reached > epoch, "no rename came through before the kill");
+        conn.query_drop(found.probe_sql(bench.mariadb())).await?;
+        (epoch, first) = (found.epoch.0, gate);
+    }
+    Ok(())
 }
