@@ -147,12 +147,18 @@ impl Session {
 
     /// Home's answer to SHOW WARNINGS. Shard tables have the name of the table in it.
     pub(crate) async fn listed(&mut self) -> Flow<Vec<Condition>> {
+        self.listed_with_status().await.map(|(conditions, _)| conditions)
+    }
+
+    /// The same, and the session's status then.
+    pub(crate) async fn listed_with_status(&mut self) -> Flow<(Vec<Condition>, wire::StatusFlags)> {
         let Answer::Rows(rows) = self.answer().await? else { return Err(self.out_of_step()) };
         let read = |row: &bytes::Bytes| {
             let condition = Condition::parse(row).ok_or_else(|| self.out_of_step())?;
             Ok(Condition { message: self.plane.legacy_names(condition.message), ..condition })
         };
-        rows.rows.iter().map(read).collect()
+        let conditions = rows.rows.iter().map(read).collect::<Flow<_>>()?;
+        Ok((conditions, rows.end.status))
     }
 
     /// Marks home's list, where the client's conditions are kept and the server keeps its list over

@@ -3,6 +3,8 @@
 //! Trackers are no substitute: clients without SESSION_TRACK get none, and the default set of MySQL
 //! leaves sql_mode out.
 
+use std::time::Duration;
+
 use sql_rewrite::{Charset, Facts, Server, SqlMode};
 
 use crate::diagnostics::LastStatement;
@@ -14,6 +16,8 @@ pub struct SessionFacts {
     pub facts: Facts,
     /// `@@max_error_count`: so many conditions of a statement are listed at most.
     pub max_error_count: usize,
+    /// `@@lock_wait_timeout`: so long the client waits for a table, and so for a gate that is closed.
+    pub lock_wait: Duration,
     /// `SERIALIZABLE`: plain reads in a transaction take locks, so they are gated.
     pub serializable: bool,
 }
@@ -27,7 +31,7 @@ pub fn query(server: Server) -> String {
     format!(
         "SELECT CAST(CONCAT_WS('|',IFNULL(HEX(CONVERT(DATABASE() USING utf8mb4)),'-'),@@sql_mode,\
          @@character_set_client,@@lower_case_table_names,@@auto_increment_increment,{isolation},\
-         @@max_error_count,ROW_COUNT(),FOUND_ROWS(),@@warning_count,@@error_count) AS BINARY)"
+         @@max_error_count,@@lock_wait_timeout,ROW_COUNT(),FOUND_ROWS(),@@warning_count,@@error_count) AS BINARY)"
     )
 }
 
@@ -37,8 +41,9 @@ impl SessionFacts {
     pub fn parse(cell: &[u8], server: Server, multi_statements: bool) -> Option<(Self, LastStatement)> {
         let text = std::str::from_utf8(cell).ok()?;
         let parts: Vec<&str> = text.split('|').collect();
-        let (facts, last) = parts.split_at_checked(7)?;
-        let [database, sql_mode, charset, lower_case, increment, isolation, max_error_count] = facts[..]
+        let (facts, last) = parts.split_at_checked(8)?;
+        let [database, sql_mode, charset, lower_case, increment, isolation, max_error_count, lock_wait] =
+            facts[..]
         else {
             return None;
         };
@@ -63,7 +68,9 @@ impl SessionFacts {
             errors: errors.parse().ok()?,
         };
         let serializable = isolation == "SERIALIZABLE";
-        Some((Self { facts, max_error_count: max_error_count.parse().ok()?, serializable }, last))
+        let max_error_count = max_error_count.parse().ok()?;
+        let lock_wait = Duration::from_secs(lock_wait.parse().ok()?);
+        Some((Self { facts, max_error_count, lock_wait, serializable }, last))
     }
 }
 
@@ -140,21 +147,21 @@ mod tests {
     #[test]
     fn a_row_of_facts_is_read_whole_or_not_at_all() {
         let server = server_of("9.7.0");
-        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|1|SERIALIZABLE|64|-1|5|2|1";
+        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|1|SERIALIZABLE|64|9|-1|5|2|1";
         let (read, last) = SessionFacts::parse(cell, server, true).unwrap();
         assert_eq!(last, LastStatement { row_count: -1, found_rows: 5, warnings: 2, errors: 1 });
-        assert_eq!(read.max_error_count, 64);
+        assert_eq!((read.max_error_count, read.lock_wait), (64, Duration::from_secs(9)));
         assert_eq!(read.facts.database.as_deref(), Some("app"));
         assert!(read.facts.sql_mode.ansi_quotes && read.facts.sql_mode.no_backslash_escapes);
         assert!(!read.facts.sql_mode.oracle && read.serializable);
         assert_eq!(read.facts.without_full_group_by, None);
-        let full = b"-|A,ONLY_FULL_GROUP_BY,B|utf8mb4|0|1|X|0|0|0|0|0";
+        let full = b"-|A,ONLY_FULL_GROUP_BY,B|utf8mb4|0|1|X|0|0|0|0|0|0";
         let (full, _) = SessionFacts::parse(full, server, false).unwrap();
         assert_eq!(full.facts.without_full_group_by.as_deref(), Some("A,B"));
         assert_eq!(read.facts.charset, Charset::Gbk);
-        let (read, _) = SessionFacts::parse(b"-||utf8mb4|0|1|X|0|0|0|0|0", server, false).unwrap();
+        let (read, _) = SessionFacts::parse(b"-||utf8mb4|0|1|X|0|0|0|0|0|0", server, false).unwrap();
         assert_eq!(read.facts.database, None);
-        for bad in [&b""[..], b"a|b", b"zz||utf8mb4|0|1|X|0|0|0|0|0", b"-||utf8mb4|0|x|X|0|0|0|0|0"] {
+        for bad in [&b""[..], b"a|b", b"zz||utf8mb4|0|1|X|0|0|0|0|0|0", b"-||utf8mb4|0|x|X|0|0|0|0|0|0"] {
             assert_eq!(SessionFacts::parse(bad, server, false), None);
         }
     }

@@ -143,10 +143,17 @@ impl Bench {
     /// # Errors
     /// What the server says.
     pub async fn flip_by_hand(&mut self, phase: Phase) -> Outcome<bool> {
+        self.rename_gate(GateState::Open(phase)).await
+    }
+
+    /// The same, also to `hold`.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn rename_gate(&mut self, state: GateState) -> Outcome<bool> {
         let gate = self.gate().await?;
         let moved = self.setup.tables.first().ok_or("no table is configured")?;
         let table = ShardedTable::new(&moved.id, &moved.table, &moved.shard_key, &moved.shards)?;
-        let state = GateState::Open(phase);
         let next = Gate::new(gate.table.clone(), Epoch(gate.epoch.0 + 1), state, table.hash());
         let mut conn = self.direct().await?;
         conn.query_drop("SET SESSION lock_wait_timeout = 1").await?;

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::{Conn, prelude::Queryable};
 use tests::{
@@ -15,7 +15,7 @@ use tests::{
     servers::Kind,
     shunt::Sidecar,
 };
-use topology::Phase;
+use topology::{GateState, Phase};
 
 tests::on_both_servers!(
     a_transaction_that_ended_unseen_writes_in_no_wrong_epoch,
@@ -31,6 +31,12 @@ tests::on_both_servers!(
     the_first_dual_written_row_is_marked,
     nothing_is_logged_after_finish,
     texts_that_are_prepared_or_run_from_variables_are_seen,
+    ddl_on_the_table_is_refused_from_1101_on,
+    an_old_snapshot_writes_in_the_new_epoch,
+    a_new_stay_in_1101_needs_a_new_copy,
+    writers_wait_through_a_hold_as_long_as_they_wait_for_a_table,
+    a_deadlock_at_the_gate_is_tried_again_unless_a_transaction_is_lost,
+    nothing_runs_behind_a_deadlock_that_ended_the_transaction,
 );
 
 /// A way in which a transaction ends, changes or loses its gate without a word.
@@ -569,5 +575,177 @@ async fn texts_that_are_prepared_or_run_from_variables_are_seen(kind: Kind) -> O
         }
     }
     assert_eq!(bench.both_sides(1).await?, (Some(done), Some(done)));
+    Ok(())
+}
+
+/// Rule 5: DDL commits, and lets the gate go. In 1100 it works, looking at the gate just before.
+async fn ddl_on_the_table_is_refused_from_1101_on(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "ddldb").await?;
+    let schema = bench.schema.clone();
+    bench.root(&format!("GRANT ALL ON {schema}.* TO 'app'@'%'")).await?;
+    let mut conn = bench.conn().await?;
+    for sql in [
+        "ALTER TABLE user ADD COLUMN late INT",
+        "CREATE INDEX late ON user (late)",
+        "ALTER TABLE user DROP COLUMN late",
+    ] {
+        conn.query_drop(sql).await.map_err(|error| format!("{sql}: {error}"))?;
+    }
+    conn.query_drop("UPDATE user SET name = name WHERE id = 40").await?;
+    // The first of them meets the end of the epoch.
+    assert!(bench.flip_by_hand(Phase::DualWrite).await?);
+    for sql in [
+        "ALTER TABLE user ADD COLUMN late INT",
+        "TRUNCATE user",
+        "DROP TABLE user",
+        "RENAME TABLE user TO gone",
+        "RENAME TABLE orders TO gone, user TO orders",
+        "CREATE INDEX late ON user (n)",
+        "DROP INDEX name ON user",
+        "DROP TABLE orders, user",
+    ] {
+        let (code, message) = refused(conn.query_drop(sql).await)?;
+        assert!(code == 1235 && message.contains("1100"), "{sql}: {code} {message}");
+    }
+    let rows: Option<i64> = conn.query_first("SELECT COUNT(*) FROM user").await?;
+    assert_eq!(rows, Some(i64::from(tests::bench::ROWS)));
+    let columns: Vec<mysql_async::Row> = conn.query("SHOW COLUMNS FROM user").await?;
+    assert_eq!(columns.len(), 3);
+    Ok(())
+}
+
+/// Rule 10: on the client's connection the gate's name would stay the old one for as long as the snapshot.
+async fn an_old_snapshot_writes_in_the_new_epoch(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "snapdb").await?;
+    bench.fill_shards().await?;
+    let mut conn = bench.conn().await?;
+    conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+    conn.query_drop("SELECT * FROM orders").await?;
+    assert!(bench.flip_by_hand(Phase::Shards).await?);
+    conn.query_drop("UPDATE user SET n = n + 1 WHERE id = 1").await?;
+    assert!(bench.holders().await?.contains(&conn.id()));
+    conn.query_drop("COMMIT").await?;
+    assert_eq!(bench.both_sides(1).await?.1, Some(1));
+    Ok(())
+}
+
+/// 1101 → 1100 takes the shards' certificate: what changed meanwhile is copied again.
+async fn a_new_stay_in_1101_needs_a_new_copy(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "againdb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    bench.walk_to(Phase::Legacy).await?;
+    bench.conn().await?.query_drop("UPDATE user SET n = id").await?;
+    bench.conn().await?.query_drop("DELETE FROM user WHERE id = 2").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    assert_eq!(bench.both_sides(1).await?, (Some(1), Some(1)));
+    assert_eq!(bench.both_sides(2).await?, (None, None));
+    assert_eq!(bench.both_sides(39).await?, (Some(39), Some(39)));
+    Ok(())
+}
+
+/// In a hold writes wait, within the client's lock_wait_timeout; reads do not.
+async fn writers_wait_through_a_hold_as_long_as_they_wait_for_a_table(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "holddb").await?;
+    bench.fill_shards().await?;
+    // Whoever holds this keeps the controller from opening the gate again.
+    let mut keeper = bench.direct().await?;
+    keeper.query_drop("DO GET_LOCK('shunt', 0)").await?;
+    let (mut patient, mut hasty) = (bench.conn().await?, bench.conn().await?);
+    hasty.query_drop("SET SESSION lock_wait_timeout = 1").await?;
+    assert!(bench.rename_gate(GateState::Hold).await?);
+    let write = "UPDATE user SET n = n + 1 WHERE id = 1";
+    let waits = tokio::spawn(async move { patient.query_drop(write).await });
+    let began = Instant::now();
+    let (code, message) = refused(hasty.query_drop(write).await)?;
+    assert!(code == 1205 && message.contains("held"), "{code} {message}");
+    assert!((1..3).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    let read: Option<i64> = hasty.query_first("SELECT n FROM user WHERE id = 1").await?;
+    assert_eq!(read, Some(0));
+    assert!(!waits.is_finished());
+    keeper.query_drop("DO RELEASE_LOCK('shunt')").await?;
+    waits.await??;
+    assert_eq!(bench.both_sides(1).await?.1, Some(1));
+    Ok(())
+}
+
+/// Rule 7: with a named lock of its own an application can be in a circle with a flip. Nothing has run at the
+/// gate, so a statement by itself is tried again; a transaction is gone, and is told so.
+async fn a_deadlock_at_the_gate_is_tried_again_unless_a_transaction_is_lost(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "circledb").await?;
+    for (row, begin) in [(1, "DO 0"), (2, "BEGIN")] {
+        let gate = bench.gate().await?;
+        let mut conn = bench.conn().await?;
+        conn.query_drop("UPDATE user SET name = name WHERE id = 40").await?;
+        conn.query_drop("DO GET_LOCK('circle', 0)").await?;
+        conn.query_drop(begin).await?;
+        // The flip waits for the holder, and the holder for the application's lock.
+        let mut holder = bench.direct().await?;
+        holder.query_drop("BEGIN").await?;
+        holder.query_drop(gate.probe_sql(kind == Kind::MariaDb)).await?;
+        let holder = tokio::spawn(async move { holder.query_drop("DO GET_LOCK('circle', 20)").await });
+        let mut flip = bench.direct().await?;
+        let flipping = flip.id();
+        let rename = format!("RENAME TABLE {} TO shunt.circle", gate.quoted());
+        let flip = tokio::spawn(async move { (flip.query_drop(rename).await, flip) });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut direct = bench.direct().await?;
+        let end = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            direct.query_drop(format!("KILL QUERY {flipping}")).await
+        });
+        let write = conn.query_drop(format!("UPDATE user SET n = n + 1 WHERE id = {row}")).await;
+        if begin == "BEGIN" {
+            assert_eq!(refused(write)?.0, 1213);
+            assert!(std::fs::read_to_string(bench.sidecars[0].log())?.contains("flip_deadlock"));
+        } else {
+            write?;
+        }
+        end.await??;
+        conn.query_drop("ROLLBACK").await?;
+        conn.query_drop("DO RELEASE_LOCK('circle')").await?;
+        let (renamed, _) = flip.await?;
+        assert!(renamed.is_err(), "{begin}: the circle was broken by the holder");
+        holder.await??;
+        let once = i64::from(begin != "BEGIN");
+        assert_eq!(bench.both_sides(row).await?.0, Some(once), "{begin}");
+    }
+    Ok(())
+}
+
+/// A statement on two shards whose first part meets a deadlock: the server has rolled back the whole transaction, and
+/// the second part would be kept by itself.
+async fn nothing_runs_behind_a_deadlock_that_ended_the_transaction(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "behinddb").await?;
+    bench.fill_shards().await?;
+    assert!(bench.flip_by_hand(Phase::Shards).await?);
+    let mut conn = bench.conn().await?;
+    conn.query_drop("BEGIN").await?;
+    conn.query_drop("UPDATE user SET n = 1 WHERE id = 2").await?;
+    // The other one has changed more, so this one gives way.
+    let mut other = bench.direct().await?;
+    for sql in [
+        "BEGIN",
+        "UPDATE user_3 SET n = 1",
+        "UPDATE user_4 SET n = 1",
+        "UPDATE user_5 SET n = 1",
+        "INSERT INTO user_1 (id) VALUES (1001)",
+    ] {
+        other.query_drop(sql).await?;
+    }
+    let insert = tokio::spawn(async move {
+        let done = conn.query_drop("INSERT INTO user (id, name) VALUES (1001, 'lost'), (1002, 'lost')").await;
+        (done, conn)
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    other.query_drop("UPDATE user_2 SET n = 5 WHERE id = 2").await?;
+    let (done, mut conn) = insert.await?;
+    assert_eq!(refused(done)?.0, 1213);
+    other.query_drop("ROLLBACK").await?;
+    let lost: Option<i64> =
+        bench.direct().await?.query_first("SELECT COUNT(*) FROM user_2 WHERE id = 1002").await?;
+    assert_eq!(lost, Some(0), "half a statement was kept, without the gate");
+    conn.query_drop("ROLLBACK").await?;
+    conn.query_drop("UPDATE user SET n = n + 1 WHERE id = 2").await?;
+    assert_eq!(bench.both_sides(2).await?.1, Some(1));
     Ok(())
 }

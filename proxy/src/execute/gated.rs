@@ -1,7 +1,6 @@
 //! The client's own statement under the gate: writes in `Legacy`, locking reads while legacy is
 //! written, and what the planner does not understand in `Legacy`.
 
-use sql_rewrite::{Head, Statement};
 use wire::own::Answer;
 
 use super::{Done, Origin, Snapshots, transaction::Opened};
@@ -13,12 +12,7 @@ use crate::{
 
 impl Session {
     /// Runs the client's statement verbatim in a transaction that holds the gates.
-    pub(super) async fn gated(
-        &mut self,
-        statement: &Statement,
-        snapshots: &Snapshots,
-        origin: Origin<'_>,
-    ) -> Flow<Done> {
+    pub(super) async fn gated(&mut self, snapshots: &Snapshots, origin: Origin<'_>) -> Flow<Done> {
         if self.in_clients_transaction() {
             return match self.gate_in_clients_transaction(snapshots).await? {
                 Opened::Held => self.relay_own(origin).await,
@@ -29,23 +23,12 @@ impl Session {
             // LOCK TABLES holds the gate, and one statement is a transaction by itself.
             return self.relay_own(origin).await;
         }
-        let pipelined = may_run_before_its_gate_is_known(statement);
-        self.queue_begin(snapshots);
-        if pipelined {
-            self.send_payload(origin.payload);
+        match self.open_own(snapshots).await? {
+            Opened::Held => {}
+            other => return self.not_opened(other, true).await,
         }
+        self.send_payload(origin.payload);
         self.flush().await?;
-        let opened = self.read_begin(snapshots).await?;
-        if !matches!(opened, Opened::Held) {
-            if pipelined {
-                self.discard_answer().await?;
-            }
-            return self.not_opened(opened, true).await;
-        }
-        if !pipelined {
-            self.send_payload(origin.payload);
-            self.flush().await?;
-        }
         self.finish_own_transaction(origin, Shape::AsIs).await
     }
 
@@ -118,12 +101,4 @@ impl Session {
             Opened::Held | Opened::NoTransaction | Opened::Again => Ok(Done::Again),
         }
     }
-}
-
-/// Whether a statement may be sent in one write with its gate, in a transaction that is rolled back
-/// if the gate is gone: plain DML without user variables (an assignment would happen twice), whose
-/// answer is no stream.
-fn may_run_before_its_gate_is_known(statement: &Statement) -> bool {
-    let dml = matches!(statement.head(), Head::Insert | Head::Replace | Head::Update | Head::Delete);
-    dml && !statement.text().contains(&b'@')
 }

@@ -53,6 +53,10 @@ pub(crate) struct Origin<'a> {
     pub respelled: Option<&'a Respelled>,
 }
 
+/// Before a statement is tried again because nothing of it has run: so much longer each time. A flip stands in the
+/// way, and makes deadlocks, for 100 ms at a time.
+const AGAIN_PAUSE: Duration = Duration::from_millis(5);
+
 /// What became of one attempt at a statement.
 #[derive(Debug)]
 pub(crate) enum Done {
@@ -90,16 +94,17 @@ impl Session {
                     }
                     self.reissue_one_shots().await?;
                 }
-                Done::Again => self.reissue_one_shots().await?,
+                Done::Again => {
+                    tokio::time::sleep(AGAIN_PAUSE * attempt).await;
+                    self.reissue_one_shots().await?;
+                }
                 done => return Ok(done),
             }
         }
         self.fail(ErrInfo::new(
             1205,
             b"HY000",
-            format!(
-                "Shunt: the phase changed {MAX_TRIES} times under this statement; nothing was run: retry"
-            ),
+            format!("Shunt: the gate was not to be had in {MAX_TRIES} tries; nothing was run: retry"),
         ))
         .await
     }
@@ -141,12 +146,10 @@ impl Session {
         origin: Origin<'_>,
     ) -> Flow<Done> {
         match plan {
-            Plan::Relay if self.reads_under_gate(statement, plan) => {
-                self.gated(statement, snapshots, origin).await
-            }
+            Plan::Relay if self.reads_under_gate(statement, plan) => self.gated(snapshots, origin).await,
             Plan::Relay => self.plain_read(snapshots, origin).await,
             Plan::Gated { implicit_commit: true, .. } => self.gate_then_relay(snapshots, origin).await,
-            Plan::Gated { .. } => self.gated(statement, snapshots, origin).await,
+            Plan::Gated { .. } => self.gated(snapshots, origin).await,
             Plan::ShardRead(read) => {
                 let gated = self.reads_under_gate(statement, plan);
                 self.shard_read(statement, read, gated, snapshots, origin).await
@@ -198,6 +201,8 @@ impl Session {
         stale: Epoch,
         deadline: Instant,
     ) -> Result<(), GateUnavailable> {
+        let lock_wait = self.facts.as_ref().map_or(EPOCH_WAIT, |known| known.lock_wait);
+        let deadline = deadline.min(Instant::now() + lock_wait.min(EPOCH_WAIT));
         self.plane.gates.refresh(table, stale, deadline).await.map(drop)
     }
 
@@ -208,8 +213,14 @@ impl Session {
     }
 
     async fn unavailable(&mut self, error: &GateUnavailable) -> Flow<Done> {
+        /// `ER_LOCK_WAIT_TIMEOUT`, which applications try again after.
+        const LOCK_WAIT_TIMEOUT: u16 = 1205;
+        /// `ER_UNKNOWN_ERROR`.
+        const UNKNOWN: u16 = 1105;
         tracing::warn!(%error, "statement not run");
-        self.fail(ErrInfo::new(1105, b"HY000", format!("Shunt: {error}"))).await
+        let held = matches!(error, GateUnavailable::Held { .. });
+        let code = if held { LOCK_WAIT_TIMEOUT } else { UNKNOWN };
+        self.fail(ErrInfo::new(code, b"HY000", format!("Shunt: {error}"))).await
     }
 
     /// Sends an error as the statement's answer. Its conditions are those that were fetched, or else this one.

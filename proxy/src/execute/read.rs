@@ -43,9 +43,7 @@ impl Session {
             let opened = if clients {
                 self.gate_in_clients_transaction(snapshots).await?
             } else {
-                self.queue_begin(snapshots);
-                self.flush().await?;
-                self.read_begin(snapshots).await?
+                self.open_own(snapshots).await?
             };
             if !matches!(opened, Opened::Held) {
                 return self.not_opened(opened, !clients).await;

@@ -2,7 +2,8 @@
 //!
 //! Inside a client's transaction the gate is preceded by `SAVEPOINT p; RELEASE SAVEPOINT p`: if that
 //! fails with 1305 no transaction is open, whatever the last status flags said, and nothing has run.
-//! A COMMIT is never sent behind a command that may fail.
+//! A COMMIT is never sent behind a command that may fail, and nothing behind the gate: a deadlock on it, which a
+//! client's own GET_LOCK can cause, rolls the transaction back, and what was sent behind would be kept.
 
 use flag_client::Snapshot;
 use topology::{Epoch, TableId};
@@ -45,11 +46,18 @@ impl Session {
         self.relay.status.in_transaction() || !self.relay.status.autocommit()
     }
 
-    /// Queues the start of Shunt's own transaction and the gates.
-    pub(super) fn queue_begin(&mut self, snapshots: &Snapshots) {
+    /// Begins Shunt's own transaction and takes the gates in it.
+    pub(super) async fn open_own(&mut self, snapshots: &Snapshots) -> Flow<Opened> {
         // START TRANSACTION would release the client's locks, and the gate with them.
         self.send(if self.locks.is_some() { "SET autocommit = 0" } else { "START TRANSACTION" });
         self.queue_gates(snapshots);
+        self.flush().await?;
+        let begun = self.answer().await?;
+        let gates = self.read_gates(snapshots).await?;
+        match begun {
+            Answer::Err(error) => Ok(Opened::Failed(error)),
+            _ => Ok(gates),
+        }
     }
 
     pub(super) fn queue_gates(&mut self, snapshots: &Snapshots) {
@@ -57,16 +65,6 @@ impl Session {
         self.diagnostics.lose_found_rows();
         for snapshot in snapshots {
             self.send(&snapshot.gate.probe_sql(mariadb));
-        }
-    }
-
-    /// Reads the answers to [`Self::queue_begin`].
-    pub(super) async fn read_begin(&mut self, snapshots: &Snapshots) -> Flow<Opened> {
-        let begun = self.answer().await?;
-        let gates = self.read_gates(snapshots).await?;
-        match begun {
-            Answer::Err(error) => Ok(Opened::Failed(error)),
-            _ => Ok(gates),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Writes to both sides, and to the shards alone: one transaction under the gate.
 //!
-//! Autocommit: `[BEGIN, gate, statements, effects]` in one write, then COMMIT or ROLLBACK once every
-//! answer is in. In the client's transaction the gate is awaited first, and a failure is undone to a
-//! savepoint. Where keys or ids must be learnt, that goes in between.
+//! Autocommit: `[BEGIN, gate]`, the statements and effects one after the other, then COMMIT or ROLLBACK. In the client's
+//! transaction a failure is undone to a savepoint. Where keys or ids must be learnt, that goes in between.
+//!
+//! Each is awaited before the next is sent: an error may have rolled back the whole transaction (a deadlock does), and
+//! what is behind it would then run by itself, without the gate, and be kept.
 
 use sql_rewrite::{After, Cells, Effects, Learnt, Needs, Program, Ran, Run, Write};
 use wire::{
@@ -45,12 +47,6 @@ impl Session {
                 Opened::Held => stage = Stage::Clients,
                 other => return self.not_opened(other, false).await,
             }
-        } else if self.locks.is_some() {
-            // Awaited: were autocommit still on, each of the statements behind it would be kept.
-            match self.open_own(snapshots).await? {
-                Opened::Held => stage = Stage::Own,
-                other => return self.not_opened(other, true).await,
-            }
         }
         let learnt = match &write.needs {
             Needs::Nothing => Learnt::Nothing,
@@ -78,13 +74,6 @@ impl Session {
             Ok(program) => self.run_program(write, &program, stage, snapshots, origin).await,
             Err(refusal) => self.undo(stage, crate::session::refusal_error(&refusal)).await,
         }
-    }
-
-    /// Begins Shunt's own transaction and awaits it.
-    async fn open_own(&mut self, snapshots: &Snapshots) -> Flow<Opened> {
-        self.queue_begin(snapshots);
-        self.flush().await?;
-        self.read_begin(snapshots).await
     }
 
     async fn learn_keys(
@@ -124,43 +113,23 @@ impl Session {
         snapshots: &Snapshots,
         origin: Origin<'_>,
     ) -> Flow<Done> {
-        let begins = stage == Stage::Unopened;
-        if begins {
-            self.queue_begin(snapshots);
-            stage = Stage::Own;
-        }
-        for run in &program.statements {
-            match run {
-                Run::Client => self.send_payload(origin.payload),
-                Run::Text(text) => self.send_bytes(text),
+        if stage == Stage::Unopened {
+            match self.open_own(snapshots).await? {
+                Opened::Held => stage = Stage::Own,
+                other => return self.not_opened(other, true).await,
             }
-            // What follows overwrites the conditions that the client may ask for.
-            self.send("SHOW WARNINGS");
         }
-        let known: &[Vec<u8>] = match &program.effects {
-            Effects::Known(effects) => effects,
-            Effects::After(_) => &[],
-        };
-        for effect in known {
-            self.send_bytes(effect);
-        }
-        self.flush().await?;
-        let opened = if begins { self.read_begin(snapshots).await? } else { Opened::Held };
-        let as_text = origin.params.is_some() && !program.statements.contains(&Run::Client);
-        let (visible, conditions) = self.read_visible(program, as_text).await?;
-        let mut hidden = self.read_hidden(known.len()).await?;
-        if !matches!(opened, Opened::Held) {
-            return self.not_opened(opened, true).await;
-        }
+        let (visible, conditions) = self.run_visible(program, origin).await?;
         self.diagnostics.fetched = Some(conditions);
         let mut ok = match visible {
             Ok(ok) => ok,
             Err(error) if self.id_was_taken(write, &error).await => return self.undo_unseen(stage).await,
             Err(error) => return self.undo(stage, error).await,
         };
-        if let (Effects::After(after), Ok(_)) = (&program.effects, &hidden) {
-            hidden = self.follow(after, &ok).await?;
-        }
+        let hidden = match &program.effects {
+            Effects::Known(effects) => self.run_hidden(effects).await?,
+            Effects::After(after) => self.follow(after, &ok).await?,
+        };
         let warned = match hidden {
             Ok(warned) => warned,
             Err(error) => return self.effect_failed(write, stage, error).await,
@@ -193,11 +162,7 @@ impl Session {
             Ok(effects) => effects,
             Err(refusal) => return Ok(Err(crate::session::refusal_error(&refusal))),
         };
-        for effect in &effects {
-            self.send_bytes(effect);
-        }
-        self.flush().await?;
-        let warned = self.read_hidden(effects.len()).await?;
+        let warned = self.run_hidden(&effects).await?;
         // A SELECT that nothing follows may have left some, too.
         Ok(warned.map(|warned| warned || effects.is_empty()))
     }
@@ -250,14 +215,22 @@ impl Session {
         Ok(Done::Answered)
     }
 
-    /// The answer to the visible statements together, and the conditions that they left.
-    async fn read_visible(
+    /// Runs the visible statements: the answer to them together, and the conditions that they left.
+    async fn run_visible(
         &mut self,
         program: &Program,
-        as_text: bool,
+        origin: Origin<'_>,
     ) -> Flow<(Result<OkInfo, ErrInfo>, Conditions)> {
+        let max_error_count = self.diagnostics.max_error_count;
         let mut parts = Vec::with_capacity(program.statements.len());
-        for _ in &program.statements {
+        for run in &program.statements {
+            match run {
+                Run::Client => self.send_payload(origin.payload),
+                Run::Text(text) => self.send_bytes(text),
+            }
+            // What follows overwrites the conditions that the client may ask for.
+            self.send("SHOW WARNINGS");
+            self.flush().await?;
             let answer = match self.answer().await? {
                 Answer::Ok(ok) => Ok(ok),
                 Answer::Err(error) => Err(self.plane.with_legacy_names(error)),
@@ -267,28 +240,33 @@ impl Session {
                     "Shunt: a statement that changes both sides cannot return rows (RETURNING); nothing was changed",
                 )),
             };
-            parts.push(merge::Part { answer, conditions: self.listed().await? });
-        }
-        Ok(merge::merge(
-            &program.merge,
-            parts,
-            as_text,
-            self.server.mariadb,
-            self.diagnostics.max_error_count,
-        ))
-    }
-
-    /// Whether one of the unseen statements left warnings, or their first error.
-    async fn read_hidden(&mut self, effects: usize) -> Flow<Result<bool, ErrInfo>> {
-        let mut result = Ok(false);
-        for _ in 0..effects {
-            match (self.answer().await?, &mut result) {
-                (Answer::Err(error), Ok(_)) => result = Err(error),
-                (Answer::Ok(ok), Ok(warned)) => *warned |= ok.warnings > 0,
-                _ => {}
+            let (conditions, status) = self.listed_with_status().await?;
+            match answer {
+                Err(error) if !status.in_transaction() => {
+                    let conditions = Conditions::of_failure(conditions, max_error_count);
+                    return Ok((Err(error), conditions));
+                }
+                // The first error is not always the one that is told.
+                answer => parts.push(merge::Part { answer, conditions }),
             }
         }
-        Ok(result)
+        let as_text = origin.params.is_some() && !program.statements.contains(&Run::Client);
+        Ok(merge::merge(&program.merge, parts, as_text, self.server.mariadb, max_error_count))
+    }
+
+    /// Runs statements that the client does not see, up to the first error; whether one left warnings.
+    async fn run_hidden(&mut self, effects: &[Vec<u8>]) -> Flow<Result<bool, ErrInfo>> {
+        let mut warned = false;
+        for effect in effects {
+            self.send_bytes(effect);
+            self.flush().await?;
+            match self.answer().await? {
+                Answer::Err(error) => return Ok(Err(error)),
+                Answer::Ok(ok) => warned |= ok.warnings > 0,
+                Answer::Rows(_) => {}
+            }
+        }
+        Ok(Ok(warned))
     }
 
     /// A mirror or a log entry failed: both sides are left as they were. Deadlocks, lock waits and Shunt's own
