@@ -405,14 +405,15 @@ async fn reads_of_a_frozen_sidecar_are_confirmed(kind: Kind) -> Outcome {
     for conn in [&mut frozen, &mut late] {
         conn.query_drop("SELECT n FROM user WHERE id = 1").await?;
     }
-    // It reads the shards and answers when only legacy is written: two phases take four seconds each at least.
-    let slow = tokio::spawn(async move {
-        late.query_first::<(i64, i64), _>("SELECT n, SLEEP(12) FROM user WHERE id = 1").await
-    });
+    // It reads the shards, and answers when only legacy is written.
     let mut direct = bench.direct().await?;
+    direct.query_drop("DO GET_LOCK('late', 0)").await?;
+    let slow = tokio::spawn(async move {
+        late.query_first::<(i64, i64), _>("SELECT n, GET_LOCK('late', 100) FROM user WHERE id = 1").await
+    });
     until(
         &mut direct,
-        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%user_1%SLEEP(12)%'",
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%user_1%GET_LOCK%'",
         1,
     )
     .await?;
@@ -424,6 +425,7 @@ async fn reads_of_a_frozen_sidecar_are_confirmed(kind: Kind) -> Outcome {
         tokio::spawn(async move { frozen.query_first::<i64, _>("SELECT n FROM user WHERE id = 1").await });
     tokio::time::sleep(Duration::from_secs(4)).await;
     bench.sidecars[1].thaw()?;
+    direct.query_drop("DO RELEASE_LOCK('late')").await?;
     assert_eq!(read.await??, Some(7), "a read by the snapshot of a frozen sidecar");
     assert_eq!(slow.await??.map(|row| row.0), Some(7), "an answer that came late was not read again");
     Ok(())
