@@ -10,7 +10,9 @@ use sql_rewrite::Respelled;
 use wire::{
     FrameError, Malformed,
     frame::{HEADER, Header},
+    own::Rows,
     packet::{self, Column, ErrInfo, OkInfo, value::kind},
+    reader::put_lenenc,
 };
 
 use crate::{
@@ -112,13 +114,7 @@ impl Session {
                 Shape::Rename(tables) => Cow::Owned(self.rename(definition, tables)?),
                 Shape::Columns(own) => Cow::Borrowed(&own[i]),
             };
-            match origin.respelled {
-                None => self.reply(&shaped),
-                Some(respelled) => {
-                    let named = self.named(&shaped, respelled)?;
-                    self.reply(&named);
-                }
-            }
+            self.reply_definition(&shaped, origin)?;
         }
         if !self.relay.caps.deprecate_eof() {
             let eof = self.home_packet().await?;
@@ -248,6 +244,18 @@ impl Session {
         Ok(column.renamed(legacy.schema.as_bytes(), alias, legacy.table.as_bytes()))
     }
 
+    /// Sends a column definition, named as in the client's own text.
+    fn reply_definition(&mut self, definition: &[u8], origin: Origin<'_>) -> Flow<()> {
+        match origin.respelled {
+            None => self.reply(definition),
+            Some(respelled) => {
+                let named = self.named(definition, respelled)?;
+                self.reply(&named);
+            }
+        }
+        Ok(())
+    }
+
     /// A column definition with the names that the client's own text gives.
     fn named(&self, definition: &[u8], respelled: &Respelled) -> Flow<Vec<u8>> {
         let column = Column::parse(definition.to_vec(), self.relay.caps).map_err(malformed)?;
@@ -313,6 +321,37 @@ impl Session {
                 self.reply(&error.payload());
             }
         }
+    }
+
+    /// Sends the rows of a write (RETURNING).
+    pub(crate) async fn reply_returned(
+        &mut self,
+        rows: &Rows,
+        committed: Option<&OkInfo>,
+        tables: &Snapshots,
+        origin: Origin<'_>,
+    ) -> Flow<()> {
+        let mut count = Vec::new();
+        put_lenenc(&mut count, rows.columns.len() as u64);
+        self.reply(&count);
+        for column in &rows.columns {
+            let renamed = self.rename(column.payload(), tables)?;
+            self.reply_definition(&renamed, origin)?;
+        }
+        let end = self.settle(rows.end.clone(), committed, origin.more);
+        if !self.relay.caps.deprecate_eof() {
+            let eof = end.eof_payload();
+            self.reply(&eof);
+        }
+        for row in &rows.rows {
+            self.reply(row);
+            if self.relay.client.is_queue_full() {
+                self.flush_client().await?;
+            }
+        }
+        let payload = end.end_of_rows(self.relay.caps);
+        self.reply(&payload);
+        Ok(())
     }
 
     /// Sends an OK.

@@ -26,6 +26,7 @@ mod program;
 mod read;
 pub(crate) mod refusal;
 mod restrict;
+mod returning;
 mod stored;
 mod top;
 mod unique;

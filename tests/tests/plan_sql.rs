@@ -171,12 +171,18 @@ impl Bench {
     /// Runs a statement with its parameters; the rows and how many were affected.
     async fn run(&mut self, sql: &[u8], params: &[Value]) -> mysql_async::Result<(Vec<Row>, u64, u64)> {
         let sql = String::from_utf8(sql.to_vec()).unwrap();
+        let returning = sql.contains(" RETURNING ");
         let rows: Vec<Row> = if params.is_empty() {
             self.conn.query(sql).await?
         } else {
             let statement = self.conn.prep(sql).await?;
             self.conn.exec(statement, Params::Positional(params.iter().map(bound).collect())).await?
         };
+        if returning {
+            let id: Option<u64> = self.conn.query_first("SELECT LAST_INSERT_ID()").await?;
+            let affected = rows.len() as u64;
+            return Ok((rows, affected, id.unwrap_or_default()));
+        }
         Ok((rows, self.conn.affected_rows(), self.conn.last_insert_id().unwrap_or_default()))
     }
 

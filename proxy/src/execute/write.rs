@@ -119,7 +119,8 @@ impl Session {
                 other => return self.not_opened(other, true).await,
             }
         }
-        let (visible, conditions) = self.run_visible(program, origin).await?;
+        let mut returned = None;
+        let (visible, conditions) = self.run_visible(program, origin, &mut returned).await?;
         self.diagnostics.fetched = Some(conditions);
         let mut ok = match visible {
             Ok(ok) => ok,
@@ -128,7 +129,7 @@ impl Session {
         };
         let hidden = match &program.effects {
             Effects::Known(effects) => self.run_hidden(effects).await?,
-            Effects::After(after) => self.follow(after, &ok).await?,
+            Effects::After(after) => self.follow(after, &mut ok).await?,
         };
         let warned = match hidden {
             Ok(warned) => warned,
@@ -142,11 +143,11 @@ impl Session {
             // Home's list is empty, too.
             self.diagnostics.fetched = None;
         }
-        self.conclude(write, program, stage, ok, snapshots, origin).await
+        self.conclude(write, program, stage, (ok, returned), snapshots, origin).await
     }
 
     /// Runs what only the answer to the statement tells; whether that left warnings.
-    async fn follow(&mut self, after: &After, ok: &OkInfo) -> Flow<Result<bool, ErrInfo>> {
+    async fn follow(&mut self, after: &After, ok: &mut OkInfo) -> Flow<Result<bool, ErrInfo>> {
         let ran = Ran { insert_id: ok.last_insert_id, affected_rows: ok.affected_rows };
         let selects = after.selects(&ran);
         for select in &selects {
@@ -157,6 +158,7 @@ impl Session {
             Ok(touched) => touched,
             Err(error) => return Ok(Err(error)),
         };
+        ok.last_insert_id = after.told(&ran, &touched).insert_id;
         let plane = self.plane.clone();
         let effects = match after.effects(&ran, &touched, &mut || plane.log_id()) {
             Ok(effects) => effects,
@@ -187,7 +189,7 @@ impl Session {
         write: &Write,
         program: &Program,
         stage: Stage,
-        ok: OkInfo,
+        (ok, returned): (OkInfo, Option<Rows>),
         snapshots: &Snapshots,
         origin: Origin<'_>,
     ) -> Flow<Done> {
@@ -206,20 +208,26 @@ impl Session {
                 Answer::Rows(_) => return Err(self.out_of_step()),
             },
         };
-        self.diagnostics.overwritten(row_count_of(&ok), false);
+        let row_count = if returned.is_some() { -1 } else { row_count_of(&ok) };
+        self.diagnostics.overwritten(row_count, false);
         self.mark().await?;
-        self.reply_ok(ok, committed.as_ref(), origin.more);
+        match returned {
+            Some(rows) => self.reply_returned(&rows, committed.as_ref(), snapshots, origin).await?,
+            None => self.reply_ok(ok, committed.as_ref(), origin.more),
+        }
         if write.inserts && affected > 0 {
             self.plane.note_insert(&snapshots[0], id);
         }
         Ok(Done::Answered)
     }
 
-    /// Runs the visible statements: the answer to them together, and the conditions that they left.
+    /// Runs the visible statements: the answer to them together, and the conditions that they left. Of rows
+    /// (RETURNING) the OK counts them; they come from one statement.
     async fn run_visible(
         &mut self,
         program: &Program,
         origin: Origin<'_>,
+        returned: &mut Option<Rows>,
     ) -> Flow<(Result<OkInfo, ErrInfo>, Conditions)> {
         let max_error_count = self.diagnostics.max_error_count;
         let mut parts = Vec::with_capacity(program.statements.len());
@@ -234,11 +242,11 @@ impl Session {
             let answer = match self.answer().await? {
                 Answer::Ok(ok) => Ok(ok),
                 Answer::Err(error) => Err(self.plane.with_legacy_names(error)),
-                Answer::Rows(_) => Err(ErrInfo::new(
-                    1235,
-                    b"42000",
-                    "Shunt: a statement that changes both sides cannot return rows (RETURNING); nothing was changed",
-                )),
+                Answer::Rows(rows) => {
+                    let ok = OkInfo { affected_rows: rows.rows.len() as u64, ..rows.end.clone() };
+                    *returned = Some(rows);
+                    Ok(ok)
+                }
             };
             let (conditions, status) = self.listed_with_status().await?;
             match answer {

@@ -66,6 +66,8 @@ pub(crate) struct Listed {
     pub(crate) id_is_shard_key: bool,
     /// Rows may be left out (IGNORE), so that ids belong to later rows than they would.
     pub(crate) skips: bool,
+    /// The answer tells the first id. Rows (RETURNING) do not, LAST_INSERT_ID() does.
+    pub(crate) tells_id: bool,
 }
 
 /// The rows that the statement has locked, by values that it gives.
@@ -95,7 +97,20 @@ impl After {
                     format!("1 FROM {table} {BY_PRIMARY_KEY} WHERE {condition} LIMIT {}", listed.rows.len());
                 vec![pins::held_rows(self.mirror.server, &rest)]
             }
+            TouchedBy::Listed(listed) if listed.asks_id(ran) => vec![b"SELECT LAST_INSERT_ID()".to_vec()],
             TouchedBy::Listed(_) => Vec::new(),
+        }
+    }
+
+    /// What the statement told, with the id that was asked for.
+    #[must_use]
+    pub fn told(&self, ran: &Ran, cells: &Cells) -> Ran {
+        let id = || std::str::from_utf8(cells.first()?.first()?.as_deref()?).ok()?.parse().ok();
+        match &self.touched {
+            TouchedBy::Listed(listed) if listed.asks_id(ran) => {
+                Ran { insert_id: id().unwrap_or(ran.insert_id), ..*ran }
+            }
+            _ => *ran,
         }
     }
 
@@ -117,6 +132,7 @@ impl After {
         cells: &Cells,
         log: &mut dyn FnMut() -> (u64, u64),
     ) -> Result<Vec<Vec<u8>>, Refusal> {
+        let ran = &self.told(ran, cells);
         let touched = match &self.touched {
             TouchedBy::Select(held) => held.touched(cells)?,
             TouchedBy::Listed(listed) => {
@@ -207,6 +223,10 @@ impl HeldRows {
 }
 
 impl Listed {
+    fn asks_id(&self, ran: &Ran) -> bool {
+        !self.tells_id && ran.affected_rows > 0 && self.rows.iter().any(RowKeys::is_generated)
+    }
+
     /// The keys of all rows.
     ///
     /// Ids of one INSERT … VALUES are consecutive steps of `auto_increment_increment` from the first

@@ -10,6 +10,7 @@ use super::{
     pins,
     program::{KeyColumns, Work},
     refusal::{self, refusal},
+    returning,
 };
 use crate::{
     lex::TokenKind,
@@ -52,15 +53,17 @@ pub(crate) fn delete(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
 }
 
 fn plan(cx: &Context<'_>, change: &Change, kind: Kind) -> Result<Plan, Refusal> {
-    check(cx, change)?;
+    check(cx)?;
     let conditions = filter_conjuncts(cx, change);
     if kind != Kind::Moved
         && let Some(row) = cx.row(&conditions)
     {
+        returning::check(cx, change.returning.as_ref(), true)?;
         let effects = Effects::Known(cx.mirror().statements(&[row], kind));
         return Ok(write(cx, Needs::Nothing, Work::Sent(effects), false));
     }
     check_twice(cx, change)?;
+    returning::check(cx, change.returning.as_ref(), false)?;
     let edits = cx.inlined()?;
     let columns = key_columns(cx, change, false);
     let mut items = columns.items(&cx.qualifier());
@@ -95,11 +98,8 @@ pub(crate) fn write(cx: &Context<'_>, needs: Needs, work: Work, inserts: bool) -
 }
 
 /// What no phase beyond 1100 can do.
-pub(crate) fn check(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
+pub(crate) fn check(cx: &Context<'_>) -> Result<(), Refusal> {
     cx.check_key_types()?;
-    if change.returning {
-        return cx.refuse(refusal::RETURNING, "RETURNING");
-    }
     if cx.target.qualified {
         return cx.refuse(refusal::PARTITION, "a PARTITION clause");
     }

@@ -14,6 +14,7 @@ use super::{
     pins,
     program::{KeyColumns, KeyRow, Logged, Work},
     refusal::{self, refusal},
+    returning,
     unique::contains_shard_key,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
 
 /// Plans an UPDATE or DELETE in 0011.
 pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal> {
-    check(cx, change)?;
+    check(cx)?;
     check_ignore(cx, change)?;
     let conditions = filter_conjuncts(cx, change);
     let edits = cx.inlined()?;
@@ -33,9 +34,13 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
         && let Some(row) = cx.row(&conditions)
         && let Some(shard) = row.shard
     {
+        returning::check(cx, change.returning.as_ref(), false)?;
         let text = cx.rendered(&edits.with(&cx.on_shard(cx.table().shard(shard), renames)));
         let logged = Logged::new(cx, vec![row.key]);
         return Ok(write(cx, Needs::Nothing, Work::OneShard { text, logged }, false));
+    }
+    if change.returning.is_some() {
+        return cx.refuse(refusal::RETURNING, "RETURNING of rows in several shards");
     }
     check_twice(cx, change)?;
     let all = || cx.table().numbered_shards().map(|(id, _)| id).collect();

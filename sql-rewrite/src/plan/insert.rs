@@ -9,7 +9,7 @@ use super::{
     mirror::Change,
     on_duplicate::check_assignments,
     program::{KeyColumns, Work},
-    refusal,
+    refusal, returning,
     unique::{Held, check_whole},
 };
 use crate::syntax::Insert;
@@ -17,6 +17,7 @@ use crate::syntax::Insert;
 /// Plans an INSERT in a dual phase.
 pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal> {
     let rows = check(cx, insert)?;
+    returning::check(cx, insert.returning.as_ref(), true)?;
     let keys = rows.keys(cx)?;
     let others = !cx.schema.unique_keys.is_empty();
     let effects = match () {
@@ -30,9 +31,6 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
 /// Refuses what no phase beyond 1100 can do, and reads the rows.
 pub(crate) fn check(cx: &Context<'_>, insert: &Insert) -> Result<Rows, Refusal> {
     cx.check_key_types()?;
-    if insert.returning {
-        return cx.refuse(refusal::RETURNING, "RETURNING");
-    }
     if cx.target.qualified {
         return cx.refuse(refusal::PARTITION, "a PARTITION clause");
     }
@@ -73,6 +71,9 @@ fn listed(cx: &Context<'_>, insert: &Insert, mut keys: Vec<RowKeys>) -> Result<E
         return Ok(Effects::Known(cx.mirror().statements(&given(&keys), change)));
     }
     check_last_insert_id(cx)?;
+    if insert.returning.is_some() && (insert.ignore || !keys.iter().all(RowKeys::is_generated)) {
+        return cx.refuse(refusal::RETURNING, "RETURNING of rows that may have no generated id");
+    }
     let touched = TouchedBy::Listed(list(cx, insert, keys));
     Ok(Effects::After(Box::new(After { mirror: cx.mirror(), touched, follow: Follow::Mirror(change) })))
 }
@@ -89,11 +90,16 @@ fn list(cx: &Context<'_>, insert: &Insert, rows: Vec<RowKeys>) -> Listed {
         increment: cx.facts.auto_increment_increment.max(1),
         id_is_shard_key: cx.schema.is_shard_key(auto),
         skips: insert.ignore,
+        tells_id: insert.returning.is_none(),
     }
 }
 
 /// REPLACE where it may remove rows that it meets through another unique key.
 fn replaced(cx: &Context<'_>, insert: &Insert, mut keys: Vec<RowKeys>) -> Result<Effects, Refusal> {
+    if insert.returning.is_some() {
+        // What it returns does not tell how many rows it removed.
+        return cx.refuse(refusal::RETURNING, "RETURNING of REPLACE beside other unique keys");
+    }
     for key in &cx.schema.unique_keys {
         check_whole(cx, key)?;
     }

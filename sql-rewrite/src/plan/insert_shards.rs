@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use topology::{ShardId, quote_ident};
+use topology::{Phase, ShardId, quote_ident};
 
 use super::{
     After, Context, Duplicates, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
@@ -19,7 +19,7 @@ use super::{
     keys::{BY_PRIMARY_KEY, restriction},
     mirror::Mirror,
     program::{KeyColumns, Logged, Work},
-    refusal,
+    refusal, returning,
     unique::{Held, without_shard_key},
 };
 use crate::{
@@ -45,6 +45,7 @@ pub(crate) struct SplitInsert {
     /// LAST_INSERT_ID() stands in it: the id of the statement before it.
     reads_last_id: bool,
     duplicates: Duplicates,
+    returning: bool,
     /// ON DUPLICATE KEY UPDATE beside another unique key.
     met: Option<Met>,
     logged: Logged,
@@ -80,6 +81,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
     let rows = check(cx, insert)?;
     let keys = rows.keys(cx)?;
     check_resolves(cx, insert)?;
+    returning::check(cx, insert.returning.as_ref(), false)?;
     let mut edits = cx.inlined()?;
     let generates = cx.schema.auto_increment().is_some() && keys.iter().any(|row| row.id.is_none());
     if generates {
@@ -109,6 +111,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         shows_given_id: cx.schema.auto_increment().is_some() && !sets_last_id(cx),
         reads_last_id: reads_last_id(cx),
         duplicates: duplicates(cx, insert),
+        returning: insert.returning.is_some(),
         met,
         logged: Logged::new(cx, Vec::new()),
     };
@@ -289,6 +292,10 @@ impl SplitInsert {
                 part.clone().or_else(|| id.map(|id| id.to_string())).unwrap_or_else(|| "NULL".to_owned())
             };
             logged.keys.push(Key(row.keys.key.iter().map(part).collect()));
+        }
+        if self.returning && order.len() > 1 {
+            let (what, table) = ("RETURNING of rows in several shards", &self.logged.schema.table);
+            return Err(refusal::refusal(refusal::RETURNING, what, table, Phase::Shards));
         }
         // A parameter in the place of an id (`VALUES (?)` with NULL) gives way to the id.
         let edits = edits.with(&self.edits);

@@ -47,7 +47,7 @@ impl Reader<'_> {
             source: rows,
             row_alias,
             on_duplicate,
-            returning: returning < end,
+            returning: (returning < end).then_some(returning + 1..end),
         })))
     }
 
@@ -246,7 +246,7 @@ impl Reader<'_> {
             order: None,
             limit: None,
             where_place: start,
-            returning: false,
+            returning: None,
         };
         let mut at = start;
         while at < end {
@@ -261,11 +261,7 @@ impl Reader<'_> {
                 () if source.word(at, "WHERE") => &mut change.filter,
                 () if source.word(at, "ORDER") => &mut change.order,
                 () if source.word(at, "LIMIT") => &mut change.limit,
-                () => {
-                    change.returning = true;
-                    at = stop;
-                    continue;
-                }
+                () => &mut change.returning,
             };
             if slot.is_some() || body == stop {
                 return Err(format!("`{}`", String::from_utf8_lossy(source.bytes(at))));

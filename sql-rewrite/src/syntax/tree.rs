@@ -169,7 +169,7 @@ pub(crate) struct Insert {
     /// Behind ON DUPLICATE KEY UPDATE.
     pub(crate) on_duplicate: Option<Vec<Assignment>>,
     /// MariaDB's RETURNING.
-    pub(crate) returning: bool,
+    pub(crate) returning: Option<Span>,
 }
 
 /// The rows of an INSERT.
@@ -221,7 +221,7 @@ pub(crate) struct Change {
     /// Token where a WHERE would be put if there is none.
     pub(crate) where_place: usize,
     /// MariaDB's RETURNING.
-    pub(crate) returning: bool,
+    pub(crate) returning: Option<Span>,
 }
 
 /// One table of LOCK TABLES.
