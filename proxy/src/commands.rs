@@ -322,7 +322,10 @@ impl Session {
                 }
                 prepared::values(&execute, &known.types, mariadb)
             }
-            Err(_) => Err(prepared::unreadable(mariadb)),
+            Err(_) => {
+                known.types.clear();
+                prepared::unreadable(params, mariadb)
+            }
         };
         let values = match values {
             Ok(values) => values,

@@ -205,15 +205,22 @@ pub(crate) fn values(
     for (value, _) in values.iter_mut().zip(types).filter(|(_, known)| mariadb && only_mysqls(known.kind)) {
         *value = Value::Foreign;
     }
-    if !mariadb && values.contains(&Value::Foreign) {
+    if !values.contains(&Value::Foreign) {
+        return Ok(values);
+    }
+    if !mariadb {
         return Err(wrong_arguments());
     }
-    Ok(values)
+    // Where such a value ends, and the next begins, MariaDB knows alone.
+    Ok(vec![Value::Foreign; values.len()])
 }
 
-/// What the server says to a COM_STMT_EXECUTE that it cannot read.
-pub(crate) fn unreadable(mariadb: bool) -> ErrInfo {
-    if mariadb { wrong_arguments() } else { ErrInfo::new(1835, b"HY000", "Malformed communication packet.") }
+/// What MySQL says to a COM_STMT_EXECUTE that cannot be read. MariaDB may be able to: home is to say so.
+pub(crate) fn unreadable(params: usize, mariadb: bool) -> Result<Vec<Value>, ErrInfo> {
+    if mariadb {
+        return Ok(vec![Value::Foreign; params]);
+    }
+    Err(ErrInfo::new(1835, b"HY000", "Malformed communication packet."))
 }
 
 /// ER_WRONG_ARGUMENTS.
