@@ -124,8 +124,8 @@ pub struct ShardsOf {
 pub enum ColumnSource {
     /// Each table is one shard in the place of legacy: the shard's schema and table names are put right.
     Rename,
-    /// A derived table loses flags and names: the definitions are those of COM_STMT_PREPARE of the
-    /// client's own text; refused where a value's binary encoding would differ.
+    /// A derived table loses flags and names, and a column may be called by a text that was changed: the definitions
+    /// are those of COM_STMT_PREPARE of the client's own text; refused where a value's binary encoding would differ.
     Prepare,
     /// They depend on the parameters: the definitions are those of COM_STMT_EXECUTE of this, the client's own text
     /// made to read nothing.

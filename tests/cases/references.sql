@@ -107,6 +107,9 @@ SELECT id, LAG(id) OVER w, LEAD(name) OVER w FROM user WINDOW w AS (ORDER BY id)
 
 -- case references: names
 SELECT shopdb.user.id, o.id FROM shopdb.user JOIN orders o ON o.user_id = shopdb.user.id WHERE shopdb.user.id < 9;
+SELECT CONCAT('a', shopdb.user.name), shopdb.user.id + 1 FROM shopdb.user WHERE shopdb.user.id = 5;
+-- params 'x', 5
+SELECT CONCAT(?, shopdb.user.name) FROM shopdb.user WHERE shopdb.user.id = ?;
 SELECT user.id FROM user WHERE user.id IN (SELECT user.id FROM user WHERE user.age > 40);
 SELECT user.id FROM user WHERE EXISTS (SELECT 1 FROM orders user WHERE user.id = 3);
 SELECT (SELECT COUNT(*) FROM user x WHERE x.id < user.id) FROM user WHERE user.id < 4;

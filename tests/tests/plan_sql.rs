@@ -20,7 +20,9 @@ mod common;
 
 use common::Case;
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, Value as SqlValue, prelude::Queryable};
-use sql_rewrite::{Cells, Effects, Learnt, Needs, Plan, Planner, Program, Ran, Run, ShardRead, Value, Write};
+use sql_rewrite::{
+    Cells, ColumnSource, Effects, Learnt, Needs, Plan, Planner, Program, Ran, Run, ShardRead, Value, Write,
+};
 use tests::{home::Home, servers::Kind};
 use topology::{Phase, TableSchema};
 
@@ -232,7 +234,10 @@ impl Bench {
             rows.first()
                 .map(|row| row.columns_ref().iter().map(|c| c.name_str().into_owned()).collect::<Vec<_>>())
         };
-        assert_eq!(names(&direct), names(&sharded), "{what}: {sql}");
+        // Otherwise the client is told the names of its own text.
+        if read.columns == ColumnSource::Rename {
+            assert_eq!(names(&direct), names(&sharded), "{what}: {sql}");
+        }
         let limited = case.sql.to_uppercase().contains("LIMIT") || case.sql.contains("ROW_NUMBER");
         if limited {
             assert_eq!(direct.len(), sharded.len(), "{what}: {sql}");

@@ -57,7 +57,8 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
     {
         return first.refuse(refusal::UNKNOWN_PARAMETER, "it needs the value of a `?` that is not known");
     }
-    let columns = if rewrite.derived.is_empty() { ColumnSource::Rename } else { unread::columns(first)? };
+    let as_sent = rewrite.derived.is_empty() && !references.iter().any(respells_names);
+    let columns = if as_sent { ColumnSource::Rename } else { unread::columns(first)? };
     Ok(Plan::ShardRead(ShardRead { reads: rewrite.reads, text, locking, columns }))
 }
 
@@ -222,6 +223,20 @@ fn factors(joined: &Joined) -> Option<Vec<usize>> {
             Some(all)
         }
     }
+}
+
+/// Whether a column of a result is called by its expression's text, and [`respelled`] changes that.
+fn respells_names(cx: &Context<'_>) -> bool {
+    let source = cx.source;
+    let unnamed = |item: &Span| {
+        let column = source.dotted(item.start).is_some_and(|(_, end)| end == item.end);
+        let star = source.op(item.end.saturating_sub(1), "*");
+        !column && !star && !source.word(item.end.saturating_sub(2), "AS")
+    };
+    let items = cx.parsed.blocks.iter().flat_map(|block| source.split_commas(&block.items));
+    let texts: Vec<_> = items.filter(unnamed).map(|item| source.byte_range(&item)).collect();
+    cx.target.alias.is_none()
+        && cx.schema_qualifiers().iter().any(|at| texts.iter().any(|text| text.contains(&at.start)))
 }
 
 /// `app.user.name` becomes `` `user`.name ``: a substitute has an alias and no schema. Refused where that could be
