@@ -26,6 +26,7 @@ pub mod home;
 pub mod judge;
 pub mod load;
 pub mod observer;
+pub mod replica;
 pub mod rig;
 pub mod same;
 pub mod scan;

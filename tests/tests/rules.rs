@@ -13,8 +13,9 @@ use tests::{
     Outcome,
     bench::{Bench, refused},
     servers::Kind,
-    shunt::Sidecar,
+    shunt::{Setup, Sidecar},
 };
+use tokio::net::TcpListener;
 use topology::{GateState, Phase};
 
 tests::on_both_servers!(
@@ -28,6 +29,7 @@ tests::on_both_servers!(
     reads_of_a_frozen_sidecar_are_confirmed,
     a_second_topology_is_refused,
     a_sidecar_without_redis_follows_the_fleet,
+    a_redis_that_never_answers_harms_nothing,
     the_first_dual_written_row_is_marked,
     nothing_is_logged_after_finish,
     texts_that_are_prepared_or_run_from_variables_are_seen,
@@ -458,9 +460,27 @@ async fn a_second_topology_is_refused(kind: Kind) -> Outcome {
 
 /// Redis only wakes: a sidecar that has none follows every flip by the gate.
 async fn a_sidecar_without_redis_follows_the_fleet(kind: Kind) -> Outcome {
-    let mut bench = Bench::new(kind, "noredisdb").await?;
-    let mut setup = bench.setup.clone();
-    setup.redis = "redis://127.0.0.1:1".to_owned();
+    follows_the_fleet(Bench::new(kind, "noredisdb").await?, "redis://127.0.0.1:1".to_owned()).await
+}
+
+/// Worse than none: it takes connections, and nothing ever comes back.
+async fn a_redis_that_never_answers_harms_nothing(kind: Kind) -> Outcome {
+    let mute = TcpListener::bind("127.0.0.1:0").await?;
+    let redis = format!("redis://{}", mute.local_addr()?);
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = mute.accept().await {
+            held.push(stream);
+        }
+    });
+    follows_the_fleet(Bench::new(kind, "mutedb").await?, redis).await?;
+    held.abort();
+    Ok(())
+}
+
+/// A second sidecar, with this Redis, writes in the phase of the first.
+async fn follows_the_fleet(mut bench: Bench, redis: String) -> Outcome {
+    let setup = Setup { redis, ..bench.setup.clone() };
     bench.sidecars.push(Sidecar::start(&setup, "lonely").await?);
     let mut conn = Conn::new(bench.opts(1)?).await?;
     conn.query_drop("UPDATE user SET n = 1 WHERE id = 1").await?;
@@ -471,7 +491,7 @@ async fn a_sidecar_without_redis_follows_the_fleet(kind: Kind) -> Outcome {
         assert_eq!(legacy, shard, "{phase}");
     }
     assert_eq!(bench.both_sides(1).await?, (Some(3), Some(3)));
-    Ok(())
+    bench.sidecars.pop().ok_or("no sidecar")?.stop().await
 }
 
 /// `migrate_<name>_end` is the id of the first row that was written to both sides.

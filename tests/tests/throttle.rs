@@ -2,14 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use flag_client::{Home, HomeConfig, HomeConn};
-use mysql_async::prelude::Queryable;
+use flag_client::HomeConfig;
 use reshard::copy::{Copied, Copier, CopyError, Pace, ThrottleLimits, Unsteered, progress};
-use tests::{
-    Outcome,
-    rig::Rig,
-    servers::{Kind, OwnServer},
-};
+use tests::{Outcome, replica::Replica, rig::Rig, servers::Kind};
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 use topology::Phase;
@@ -45,70 +40,6 @@ async fn rig(kind: Kind, name: &str, rows: u32) -> Outcome<Rig> {
     let values: Vec<String> = (1..=rows).map(|id| format!("({id},{id})")).collect();
     rig.run(&format!("INSERT INTO @.user VALUES {}", values.join(","))).await?;
     Ok(rig)
-}
-
-/// A replica of home that follows nothing but the rig's schema.
-struct Replica {
-    kind: Kind,
-    server: OwnServer,
-    conn: HomeConn,
-}
-
-impl Replica {
-    async fn of(rig: &mut Rig, kind: Kind) -> Outcome<Self> {
-        let server = OwnServer::up(kind)?;
-        let mut conn = Home::new(HomeConfig::from_url(&server.url)?).connect().await?;
-        let home = rig.home.config();
-        let (host, port, user) = (&home.host, home.port, &home.user);
-        let password = home.password.clone().unwrap_or_default();
-        let status = if kind == Kind::MySql { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" };
-        let at: mysql_async::Row = rig.conn.query_first(status).await?.ok_or("home writes no binary log")?;
-        let (file, position): (String, u64) = (at.get(0).ok_or("file")?, at.get(1).ok_or("position")?);
-        let db = &rig.db;
-        let statements = match kind {
-            Kind::MySql => vec![
-                format!(
-                    "CHANGE REPLICATION SOURCE TO SOURCE_HOST='{host}', SOURCE_PORT={port}, SOURCE_USER='{user}', \
-                     SOURCE_PASSWORD='{password}', SOURCE_SSL=1, SOURCE_LOG_FILE='{file}', SOURCE_LOG_POS={position}"
-                ),
-                format!("CHANGE REPLICATION FILTER REPLICATE_WILD_DO_TABLE=('{db}.%')"),
-            ],
-            Kind::MariaDb => vec![
-                format!(
-                    "CHANGE MASTER TO MASTER_HOST='{host}', MASTER_PORT={port}, MASTER_USER='{user}', \
-                     MASTER_PASSWORD='{password}', MASTER_LOG_FILE='{file}', MASTER_LOG_POS={position}"
-                ),
-                format!("SET GLOBAL replicate_wild_do_table='{db}.%'"),
-            ],
-        };
-        conn.query_drop("SET GLOBAL server_id=2").await?;
-        for table in ["user", "user_0", "user_1"] {
-            conn.query_drop(format!("CREATE DATABASE IF NOT EXISTS {db}")).await?;
-            conn.query_drop(format!("CREATE TABLE {db}.{table} (id BIGINT PRIMARY KEY, n INT)")).await?;
-        }
-        for statement in statements {
-            conn.query_drop(statement).await?;
-        }
-        Ok(Self { kind, server, conn })
-    }
-
-    /// START and STOP, with the one word that the servers differ by.
-    async fn run(&mut self, verb: &str) -> Outcome {
-        let noun = if self.kind == Kind::MySql { "REPLICA" } else { "SLAVE" };
-        self.conn.query_drop(format!("{verb} {noun}")).await?;
-        Ok(())
-    }
-
-    /// Applies everything so many seconds late.
-    async fn delay(&mut self, seconds: u32) -> Outcome {
-        self.run("STOP").await?;
-        let sql = match self.kind {
-            Kind::MySql => format!("CHANGE REPLICATION SOURCE TO SOURCE_DELAY={seconds}"),
-            Kind::MariaDb => format!("CHANGE MASTER TO MASTER_DELAY={seconds}"),
-        };
-        self.conn.query_drop(sql).await?;
-        self.run("START").await
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
