@@ -129,6 +129,33 @@ async fn a_transaction_that_commits_late_is_not_lost() -> Outcome {
     Ok(())
 }
 
+/// The numbers on both sides of an open one are taken off the log by a long list, which must not scan into it.
+#[tokio::test]
+async fn a_long_list_leaves_the_log_past_an_open_transaction() -> Outcome {
+    for (kind, short) in BOTH {
+        let mut rig = rig(kind, &format!("rev_long_{short}")).await?;
+        let mut app = Sidecar::new(&rig, kind, 1).await?;
+        let mut late = Sidecar::new(&rig, kind, 1).await?;
+        for ids in [1..400, 401..800] {
+            let ids: Vec<i64> = ids.map(|id| id * 4).collect();
+            let rows: Vec<String> = ids.iter().map(|id| format!("({id},'e{id}')")).collect();
+            app.write(&format!("INSERT INTO user_0 (id,email) VALUES {}", rows.join(",")), &ids).await?;
+            if app.n < 400 {
+                late.n = app.n;
+                let packet = late.packet("INSERT INTO user_1 (id,email) VALUES (1,'late')", &[1]);
+                late.conn.query_drop(format!("START TRANSACTION;{packet}")).await?;
+                app.n = late.n;
+            }
+        }
+        settle_but_open(&mut rig).await?;
+        assert_eq!(rig.number("SELECT COUNT(*) FROM @.user").await?, 798, "{kind:?}");
+        late.conn.query_drop("COMMIT").await?;
+        settle(&mut rig).await?;
+        assert_eq!(rig.diverged(COLUMNS).await?, 0, "{kind:?}");
+    }
+    Ok(())
+}
+
 /// The applier never waits for an open transaction of the application.
 async fn settle_but_open(rig: &mut Rig) -> Outcome {
     let began = Instant::now();

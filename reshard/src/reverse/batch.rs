@@ -233,6 +233,7 @@ async fn owners(
     Ok(found)
 }
 
+/// Each by equality: for a list the servers read all rows of the sidecar, and wait for those of open transactions.
 async fn delete_log_rows(
     conn: &mut HomeConn,
     context: &Context<'_>,
@@ -240,13 +241,11 @@ async fn delete_log_rows(
 ) -> Result<(), BatchError> {
     for (sidecar, numbers) in log {
         for numbers in numbers.chunks(MAX_KEYS_A_LIST) {
-            let list: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-            let sql = format!(
-                "DELETE {log} FROM {log} FORCE INDEX (PRIMARY) WHERE sidecar={sidecar} AND n IN ({})",
-                list.join(","),
-                log = context.schema.table.dirty_log(),
-            );
-            conn.run("taking applied keys off the dirty log", sql).await?;
+            let delete = |n: &u64| {
+                format!("DELETE FROM {} WHERE sidecar={sidecar} AND n={n}", context.schema.table.dirty_log())
+            };
+            let sql = numbers.iter().map(delete).collect::<Vec<_>>().join(";");
+            db::packet(conn, "taking applied keys off the dirty log", &sql).await?;
         }
     }
     Ok(())
