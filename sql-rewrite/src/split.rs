@@ -40,17 +40,13 @@ pub fn split(sql: &[u8], tokens: &[Token], facts: &Facts) -> Vec<Piece> {
         let semicolon = tokens.get(stop).copied();
         let (at, after) = semicolon.map_or((end, end), |token| (token.start, token.end));
         let nothing_follows = stop + 1 == tokens.len();
-        let in_comment = semicolon.is_some_and(|token| token.in_version_comment);
-        if !facts.multi_statements && nothing_follows && !in_comment {
+        let inseparable = semicolon.is_some_and(|token| token.in_version_comment) || ends_in_dashes(sql, at);
+        if !facts.multi_statements && nothing_follows && !inseparable {
             pieces.push(piece(sql, from.byte..at, from.token..stop, false));
             return pieces;
         }
         // An empty statement in the middle is a syntax error that nothing after it survives.
-        let whole = !facts.multi_statements
-            || stop == from.token
-            || in_comment
-            || ends_in_dashes(sql, at)
-            || is_compound(sql, rest);
+        let whole = !facts.multi_statements || stop == from.token || inseparable || is_compound(sql, rest);
         if whole {
             pieces.push(piece(sql, from.byte..end, from.token..tokens.len(), true));
             return pieces;
@@ -149,6 +145,7 @@ mod tests {
         check("/*!SELECT 1; SELECT 2*/", &["!/*!SELECT 1; SELECT 2*/"]);
         check_with("SELECT 1; SELECT 2", false, &["!SELECT 1; SELECT 2"]);
         check_with("SELECT 1; -- x", false, &["SELECT 1"]);
+        check_with("SELECT 1--; -- x", false, &["!SELECT 1--; -- x"]);
         check_with("SELECT 1 /*!;*/", false, &["!SELECT 1 /*!;*/"]);
     }
 
