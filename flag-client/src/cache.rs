@@ -22,7 +22,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
-use topology::{Epoch, ShardedTable, TableId};
+use topology::{Epoch, GateState, ShardedTable, TableId};
 
 use crate::{FlagStore, GateUnavailable, Home, Snapshot, poll};
 
@@ -246,7 +246,9 @@ impl GateCache {
         let table = entry.table.id().clone();
         match &entry.view.borrow().found {
             Ok(snapshot) if snapshot.phase().is_none() => {
-                GateUnavailable::Held { table, epoch: snapshot.epoch() }
+                let ddl = matches!(snapshot.gate.state, GateState::Changing(_));
+                let why = if ddl { "DDL on it runs" } else { "its last changes are carried over" };
+                GateUnavailable::Held { table, epoch: snapshot.epoch(), why }
             }
             Ok(_) => GateUnavailable::Late { table, address: self.shared.home.address().to_owned() },
             Err(error) => error.clone(),

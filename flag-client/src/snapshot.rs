@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use topology::{Epoch, Gate, GateError, GateState, Phase, QualifiedName, TableId, TableSchema, TopologyHash};
+use topology::{Epoch, Gate, GateError, Phase, QualifiedName, TableId, TableSchema, TopologyHash};
 
 use crate::{HomeError, SchemaError};
 
@@ -33,24 +33,23 @@ impl Snapshot {
         self.gate.epoch
     }
 
-    /// The phase that writes run in; `None` in `hold`, when nobody writes and sidecars wait
+    /// The phase that writes run in; `None` when nobody writes and sidecars wait
     /// ([`crate::GateCache::refresh`]).
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         self.gate.state.phase()
     }
 
-    /// The phase that plain reads are planned for. A hold lies between `0011` and `0111`; both read
-    /// the shards, so reads go on during it.
+    /// The phase that plain reads are planned for.
     #[must_use]
     pub fn read_phase(&self) -> Phase {
-        self.phase().unwrap_or(Phase::Shards)
+        self.gate.state.read_phase()
     }
 
     /// Whether what is written to the shards alone is logged, so that legacy can follow.
     #[must_use]
     pub fn logs(&self) -> bool {
-        self.gate.state != GateState::Done
+        !self.gate.state.is_done()
     }
 
     /// Whether a plain read may go by this snapshot without confirming it first.
@@ -158,15 +157,17 @@ pub enum GateUnavailable {
         /// What the server said.
         error: HomeError,
     },
-    /// The deadline passed while the gate was in `hold`.
+    /// The deadline passed while the gate kept writers waiting.
     #[error(
-        "table `{table}` is held (epoch {epoch}) while its last changes are carried over, and the wait was longer than this statement may wait; nothing was run: retry"
+        "table `{table}` is held ({why}, epoch {epoch}), and the wait was longer than this statement may wait; nothing was run: retry, and see `shunt status`"
     )]
     Held {
         /// The table.
         table: TableId,
         /// The epoch of the hold.
         epoch: Epoch,
+        /// What it is held for.
+        why: &'static str,
     },
     /// The caller's server says the gate is gone, the control connection finds it.
     #[error(

@@ -104,6 +104,11 @@ impl Plane {
         }
     }
 
+    /// Where control connections go.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// The key of the next row of a dirty log: sidecar and counter, unique in the fleet.
     pub fn log_id(&self) -> (u64, u64) {
         (self.sidecar, self.log_counter.fetch_add(1, Ordering::Relaxed))

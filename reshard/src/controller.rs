@@ -14,7 +14,7 @@ use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 use topology::ShardedTable;
 
-use crate::{command, election::Ballot, history, report, term::Term, work::Work};
+use crate::{command, ddl, election::Ballot, history, report, term::Term, work::Work};
 
 /// How often a standby asks for the lock, and waits after a lost session.
 const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 pub const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The tables that controllers keep in schema `shunt`.
-pub(crate) const TABLES: [&str; 3] = [history::DDL, report::DDL, command::DDL];
+pub(crate) const TABLES: [&str; 4] = [history::DDL, report::DDL, command::DDL, ddl::DDL];
 
 /// What a controller needs to know.
 #[derive(Debug, Clone)]

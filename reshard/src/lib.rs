@@ -2,9 +2,10 @@
 //!
 //! Deciding
 //! - [`controller`]: every proxy runs one for each table; the holder of a lock on home acts, in a term
-//!   (`term.rs`, `hold.rs`) that looks at gate, request and guards and takes one step at a time.
+//!   (`term.rs`, `hold.rs`, `changing.rs`) that looks at gate, request and guards and takes one step at a time.
 //! - [`guards`] and [`request`] decide, without any I/O; [`flip`] does.
 //! - [`work`]: what the controller has done by copy, verify and reverse sync.
+//! - [`ddl`]: DDL on the table, by a sidecar and the controller together.
 //! - [`status`], [`history`], [`seen`], [`command`]: what a DBA sees and asks for, from any machine.
 //!
 //! Working
@@ -18,11 +19,13 @@
 
 pub mod blockers;
 pub mod bootstrap;
+mod changing;
 pub mod command;
 pub mod controller;
 pub mod copy;
 pub mod create_shards;
 mod db;
+pub mod ddl;
 pub mod election;
 pub mod flip;
 pub mod guards;
@@ -48,4 +51,5 @@ mod testing;
 pub mod verify;
 pub mod work;
 
+pub use changing::explained as ddl_explained;
 pub use term::MIN_STAY;

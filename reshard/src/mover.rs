@@ -240,7 +240,7 @@ impl Work for Mover {
                 }
                 GateState::Open(Phase::ShardRead) => self.verify(&gate, &cancel).await,
                 GateState::Open(Phase::Shards) => self.apply(&gate, &cancel).await,
-                GateState::Open(Phase::Legacy) | GateState::Hold | GateState::Done => Ok(()),
+                _ => Ok(()),
             }
         };
         tokio::select! {

@@ -8,7 +8,7 @@
 //! On the way back legacy's counter is bumped before legacy hands out ids again ([`bump_legacy_counter`]).
 
 use flag_client::{Home, HomeConn, HomeError};
-use topology::{ColumnKind, Epoch, TableSchema, quote_ident};
+use topology::{ColumnKind, Epoch, TableId, TableSchema, quote_ident};
 
 use crate::db;
 
@@ -98,6 +98,12 @@ pub async fn raise_for_epoch(
     epoch: Epoch,
 ) -> Result<u64, SequenceError> {
     in_transaction(conn, schema, epoch, |next| next).await
+}
+
+/// All tables were emptied, while nobody writes: ids begin anew, from legacy's counter.
+pub(crate) async fn forget(conn: &mut HomeConn, table: &TableId) -> Result<(), HomeError> {
+    let sql = "DELETE FROM shunt.sequence WHERE table_id=?";
+    conn.run_with("setting the sequence back", sql, (table.as_str(),)).await
 }
 
 /// Locks the row, raises it for the epoch if needed, and moves `next` on; returns the old one.

@@ -3,10 +3,10 @@
 
 use flag_client::{FlagKeys, FlagStore, GateNames, Home, HomeConn, HomeError};
 use serde::{Deserialize, Serialize};
-use topology::{Gate, GateState, ShardedTable};
+use topology::{Gate, ShardedTable};
 
 use crate::{
-    history,
+    changing, ddl, history,
     report::{self, Stored},
 };
 
@@ -46,6 +46,8 @@ pub struct TableStatus {
     pub epoch: Option<u64>,
     /// The reverse sync was ended for good.
     pub done: bool,
+    /// DDL that is under way.
+    pub ddl: Option<String>,
     /// What is wrong with the gate: the table is closed.
     pub fault: Option<String>,
     /// The request key's value.
@@ -93,6 +95,7 @@ impl TableStatus {
             phase: None,
             epoch: None,
             done: false,
+            ddl: None,
             fault: None,
             requested: None,
             no_controller: true,
@@ -104,7 +107,7 @@ impl TableStatus {
     fn set_gate(&mut self, gate: &Gate, table: &ShardedTable) {
         self.gate = Some(gate.name());
         self.epoch = Some(gate.epoch.0);
-        self.done = gate.state == GateState::Done;
+        self.done = gate.state.is_done();
         self.phase = Some(gate.state.shown().to_owned());
         if let Some(theirs) = gate.hash.filter(|hash| *hash != table.hash()) {
             self.fault = Some(format!(
@@ -138,6 +141,7 @@ async fn stored(conn: &mut HomeConn, table: &ShardedTable, shown: &mut TableStat
     const NEVER_RUN: [u16; 2] = [1049, 1146];
     let read = async {
         shown.controller = report::load(conn, table.id()).await?;
+        shown.ddl = ddl::load(conn, table.id()).await?.as_ref().map(changing::explained);
         shown.history = history::list(conn, table.id(), HISTORY).await?;
         Ok::<_, HomeError>(())
     };

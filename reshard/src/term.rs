@@ -6,7 +6,7 @@ use std::{
 };
 
 use flag_client::{GateFault, GateNames, HomeError, LEASE};
-use topology::{Epoch, Gate, GateState, Phase};
+use topology::{Epoch, Gate, GateState, Phase, Side};
 
 use crate::{
     blockers,
@@ -50,6 +50,10 @@ pub(crate) struct Term<W> {
     pub(crate) seen: Option<(Gate, Instant)>,
     pub(crate) task: Option<PhaseTask>,
     pub(crate) retry: Retry,
+    /// Reads may go to the shards, or went there until then, as far as this term knows.
+    pub(crate) shards_read: Instant,
+    /// When the request was read last while DDL ran.
+    request_read: Option<Instant>,
     prepared: bool,
     accepted: Option<Phase>,
     old: Option<(Epoch, OldSnapshots)>,
@@ -98,6 +102,8 @@ impl<W: Work> Term<W> {
             seen: None,
             task: None,
             retry: Retry::new(),
+            shards_read: Instant::now(),
+            request_read: None,
             prepared: false,
             accepted: None,
             old: None,
@@ -137,10 +143,17 @@ impl<W: Work> Term<W> {
             return Err(self.foreign(&gate));
         }
         self.commands = command::given(self.ballot.conn(), &gate).await?;
+        if let GateState::Changing(standing) = gate.state {
+            let pause = self.change(&gate, standing).await?;
+            return self.with_ddl(&gate, pause).await;
+        }
         let Some(phase) = gate.state.phase() else {
             self.resolve_hold(&gate).await?;
             return Ok(Duration::ZERO);
         };
+        if let Some(pause) = self.ddl_before(&gate).await? {
+            return self.with_ddl(&gate, pause).await;
+        }
         if self.end_reverse_sync(&gate, phase).await? {
             return Ok(Duration::ZERO);
         }
@@ -148,9 +161,20 @@ impl<W: Work> Term<W> {
         self.gather(&gate).await?;
         self.forget_log(&gate).await?;
         self.remember_snapshots(&gate, phase).await;
-        self.follow_request(&gate, phase).await?;
+        self.follow_request(&gate, phase, true).await?;
         self.store().await?;
         Ok(REQUEST_INTERVAL)
+    }
+
+    /// The rest of a tick in which DDL is under way: requests are heard, and wait.
+    async fn with_ddl(&mut self, gate: &Gate, pause: Duration) -> Result<Duration, HomeError> {
+        let same = self.seen.as_ref().is_some_and(|(seen, _)| seen == gate);
+        if same && self.request_read.is_none_or(|at| at.elapsed() >= REQUEST_INTERVAL) {
+            self.request_read = Some(Instant::now());
+            self.follow_request(gate, gate.state.read_phase(), false).await?;
+            self.store().await?;
+        }
+        Ok(pause)
     }
 
     fn foreign(&mut self, gate: &Gate) -> HomeError {
@@ -222,6 +246,10 @@ impl<W: Work> Term<W> {
     /// A new epoch begins, as far as this term is concerned.
     pub(crate) fn arrived(&mut self, gate: Gate) {
         tracing::info!(%gate, "epoch opened");
+        let reads_shards = |gate: &Gate| gate.state.read_phase().authority() == Side::Shards;
+        if self.seen.as_ref().is_none_or(|(before, _)| reads_shards(before)) || reads_shards(&gate) {
+            self.shards_read = Instant::now();
+        }
         self.seen = Some((gate, Instant::now()));
         self.old = None;
         self.readiness = None;
@@ -285,7 +313,7 @@ impl<W: Work> Term<W> {
     }
 
     /// Whether the phase was entered too lately to be left; the report says so.
-    fn stays(&mut self, phase: Phase) -> bool {
+    pub(crate) fn stays(&mut self, phase: Phase) -> bool {
         let stayed = self.seen.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
         let left = MIN_STAY.checked_sub(stayed);
         if let Some(left) = left {
@@ -318,7 +346,12 @@ impl<W: Work> Term<W> {
         }
     }
 
-    async fn follow_request(&mut self, gate: &Gate, phase: Phase) -> Result<(), HomeError> {
+    pub(crate) async fn follow_request(
+        &mut self,
+        gate: &Gate,
+        phase: Phase,
+        may_step: bool,
+    ) -> Result<(), HomeError> {
         let request = match self.config.flags.request(&self.config.keys).await {
             Ok(request) => request,
             Err(error) => {
@@ -331,7 +364,7 @@ impl<W: Work> Term<W> {
         match request::judge(&request, phase, gate.epoch, self.accepted) {
             Verdict::Follow(target) => {
                 self.accept(target).await?;
-                if let Some(next) = phase.step_towards(target) {
+                if let Some(next) = phase.step_towards(target).filter(|_| may_step) {
                     self.step(gate, phase, next).await?;
                 }
             }
@@ -434,7 +467,7 @@ impl<W: Work> Term<W> {
             readiness: self.readiness.as_ref().map(|(_, _, readiness)| readiness),
             facts: self.report.facts.clone(),
             old,
-            finished: gate.state == GateState::Done || self.commands.finish.is_some(),
+            finished: gate.state.is_done() || self.commands.finish.is_some(),
         };
         Ok(guards::check(phase, next, &evidence))
     }
@@ -534,7 +567,7 @@ impl<W: Work> Term<W> {
             return;
         }
         // In a hold the request key, if it is missing, gets the phase that is being left.
-        let phase = self.report.phase.parse().unwrap_or(Phase::Shards);
+        let phase = self.seen.as_ref().map_or(Phase::Shards, |(gate, _)| gate.state.read_phase());
         let id = self.config.table.id().as_str();
         let published =
             self.config.flags.publish(&self.config.keys, id, phase.flag(), distrusted, &fields).await;

@@ -23,6 +23,12 @@ pub fn explain(plan: &Plan, learnt: Option<&Learnt>) -> String {
         }
         Plan::ShardRead(read) => shard_read(&mut out, read),
         Plan::Write(write) => explain_write(&mut out, write, learnt),
+        Plan::Ddl(ddl) => {
+            out.push_str("ddl\n  run on legacy: as sent\n");
+            for sql in &ddl.shards {
+                text(&mut out, "run on a shard", sql.as_bytes());
+            }
+        }
         Plan::LockTables(lock) => {
             out.push_str("lock tables\n");
             text(&mut out, "run", &lock.sql(["<gate>"]));
@@ -50,6 +56,7 @@ pub fn how(plan: &Plan, shards_of_table: usize) -> String {
             _ => "some shards".to_owned(),
         },
         Plan::Write(write) => write.method().to_owned(),
+        Plan::Ddl(_) => "on legacy and shards, while writes wait".to_owned(),
         Plan::LockTables(_) => "locked with the shards".to_owned(),
         Plan::Fail(error) => format!("error {}", error.code),
         Plan::Refuse(refusal) => format!("refused: {}", refusal.reason),

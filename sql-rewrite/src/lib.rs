@@ -33,8 +33,8 @@ pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    After, Cells, ColumnSource, Duplicates, Effects, Key, Learnt, LockTables, Merge, Needs, Plan, Program,
-    Ran, Refusal, Run, ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
+    After, Cells, ColumnSource, Ddl, Duplicates, Effects, Key, Learnt, LockTables, Merge, Needs, Plan,
+    Program, Ran, Refusal, Run, ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
 };
 pub use planner::{Planner, Statement};
 pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};

@@ -8,6 +8,7 @@ mod after;
 mod change;
 mod change_shards;
 mod context;
+mod ddl;
 mod derived;
 mod dirty_log;
 mod functions;
@@ -41,6 +42,8 @@ pub use after::{After, Cells, Ran};
 pub(crate) use change::{delete as dual_delete, update as dual_update};
 pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
+pub use ddl::Ddl;
+pub(crate) use ddl::truncate;
 pub(crate) use insert::insert as dual_insert;
 pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
@@ -79,6 +82,8 @@ pub enum Plan {
     ShardRead(ShardRead),
     /// A write to both sides (1101, 0111) or to shards alone (0011).
     Write(Box<Write>),
+    /// DDL: the client's own on legacy, the same on the shards, while nobody writes.
+    Ddl(Box<Ddl>),
     /// LOCK TABLES with Shunt's own tables added to the list.
     LockTables(Box<LockTables>),
     /// Nothing runs; the client gets the server's own error, which the shards would not give or would

@@ -321,6 +321,7 @@ impl Planning<'_> {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
             Shape::Unknown(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
             Shape::Ddl(verb) => self.refuse(reasons::DDL, verb),
+            Shape::Truncate => self.truncate(),
             Shape::TemporaryTable => self.refuse(reasons::TEMPORARY, "CREATE TEMPORARY TABLE"),
             Shape::Load => self.refuse(reasons::LOAD_DATA, "LOAD DATA"),
             Shape::Handler => self.refuse(reasons::HANDLER, "HANDLER"),
@@ -358,6 +359,16 @@ impl Planning<'_> {
         self.views.iter().all(|view| view.phase == phase)
     }
 
+    fn truncate(&self) -> Result<Plan, Refusal> {
+        let [view] = self.views.as_slice() else {
+            return self.refuse(reasons::SEVERAL_TABLES, "TRUNCATE");
+        };
+        if view.locks.is_some() {
+            return self.refuse(reasons::LOCK_TABLES, "TRUNCATE under LOCK TABLES: UNLOCK TABLES first");
+        }
+        Ok(Plan::Ddl(Box::new(plan::truncate(self.statement.text(), &view.schema.table))))
+    }
+
     fn lock_tables(&self, items: &[LockItem]) -> Result<Plan, Refusal> {
         let statement = self.statement;
         let tables = &statement.parsed.tables;
@@ -379,7 +390,7 @@ impl Planning<'_> {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare | Shape::Handler | Shape::FlushAndLock => {
                 Plan::Relay
             }
-            Shape::Ddl(_) | Shape::TemporaryTable => gated(true),
+            Shape::Ddl(_) | Shape::Truncate | Shape::TemporaryTable => gated(true),
             _ => gated(false),
         }
     }

@@ -618,7 +618,6 @@ async fn ddl_on_the_table_is_refused_from_1101_on(kind: Kind) -> Outcome {
     assert!(bench.flip_by_hand(Phase::DualWrite).await?);
     for sql in [
         "ALTER TABLE user ADD COLUMN late INT",
-        "TRUNCATE user",
         "DROP TABLE user",
         "RENAME TABLE user TO gone",
         "RENAME TABLE orders TO gone, user TO orders",

@@ -7,7 +7,7 @@ mod phase;
 mod schema;
 mod table;
 
-pub use gate::{Gate, GateError, GateState};
+pub use gate::{Gate, GateError, GateState, Standing};
 pub use name::{NameError, QualifiedName, quote_ident};
 pub use phase::{Epoch, FlagError, Phase, Side};
 pub use schema::{Column, ColumnKind, Generated, TableSchema, UniqueKey};

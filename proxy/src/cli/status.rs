@@ -65,6 +65,9 @@ fn print_table(table: &TableStatus) {
     if let Some(fault) = &table.fault {
         line("CLOSED", fault);
     }
+    if let Some(ddl) = &table.ddl {
+        line("ddl", ddl);
+    }
     if table.done {
         line("reverse", "ended for good by `shunt finish`: legacy no longer follows, there is no way back");
     }

@@ -5,10 +5,12 @@
 //!      ▲                                   ├─ Gated      [gate] verbatim
 //!      │ the gate is gone (1146):          ├─ ShardRead  one other text, the client's columns
 //!      │ read its name, plan again         ├─ Write      [gate, keys] statements, effects, COMMIT
+//!      │                                   ├─ Ddl        [closed gate] verbatim, the same on the shards
 //!      │                                   ├─ LockTables the client's list and Shunt's own
 //!      └───────────────────────────────────┴─ Fail, Refuse  ERR
 //! ```
 
+mod ddl;
 mod gated;
 mod locks;
 mod read;
@@ -121,14 +123,14 @@ impl Session {
             Err(opened) => return self.not_opened(opened, false).await,
         };
         let plan = self.plan(statement, snapshots, origin, locked);
-        let takes_gate = takes_gate(&plan) || self.reads_under_gate(statement, &plan);
+        let takes_gate = takes_gate(&plan) || self.reads_under_gate(statement, &plan, snapshots);
         if takes_gate && self.in_xa().await? {
             return self.refuse(&refused_in_xa()).await;
         }
         if locked == Locked::WithoutGate && reads_or_writes(&plan) {
             return self.not_locked(statement).await;
         }
-        // In `hold` writes wait, plain reads do not.
+        // In `hold` writes wait, plain reads do not; while DDL runs both do.
         if let Some(held) = snapshots.iter().find(|snapshot| takes_gate && snapshot.phase().is_none()) {
             return match self.wait_for_epoch(&held.gate.table, held.epoch(), deadline).await {
                 Ok(()) => Ok(Done::Again),
@@ -146,15 +148,18 @@ impl Session {
         origin: Origin<'_>,
     ) -> Flow<Done> {
         match plan {
-            Plan::Relay if self.reads_under_gate(statement, plan) => self.gated(snapshots, origin).await,
+            Plan::Relay if self.reads_under_gate(statement, plan, snapshots) => {
+                self.gated(snapshots, origin).await
+            }
             Plan::Relay => self.plain_read(snapshots, origin).await,
             Plan::Gated { implicit_commit: true, .. } => self.gate_then_relay(snapshots, origin).await,
             Plan::Gated { .. } => self.gated(snapshots, origin).await,
             Plan::ShardRead(read) => {
-                let gated = self.reads_under_gate(statement, plan);
+                let gated = self.reads_under_gate(statement, plan, snapshots);
                 self.shard_read(statement, read, gated, snapshots, origin).await
             }
             Plan::Write(write) => self.write(write, snapshots, origin).await,
+            Plan::Ddl(ddl) => self.ddl(ddl, snapshots, origin).await,
             Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,
             Plan::Fail(error) => self.fail(ErrInfo::new(error.code, b"HY000", error.message.clone())).await,
             Plan::Refuse(refusal) => self.refuse(refusal).await,
@@ -162,8 +167,12 @@ impl Session {
     }
 
     /// Whether a plain read takes row locks that the transaction keeps (SERIALIZABLE): a later phase's writers
-    /// would not meet them.
-    fn reads_under_gate(&self, statement: &Statement, plan: &Plan) -> bool {
+    /// would not meet them. Or DDL on the shards is about to run, and has to wait for it.
+    fn reads_under_gate(&self, statement: &Statement, plan: &Plan, snapshots: &Snapshots) -> bool {
+        let announced = snapshots.iter().any(|snapshot| snapshot.gate.state.gates_reads());
+        if announced && self.locks.is_none() && matches!(plan, Plan::ShardRead(_)) {
+            return true;
+        }
         let reads = match plan {
             Plan::ShardRead(_) => true,
             Plan::Relay => matches!(statement.head(), Head::Select | Head::Set | Head::Do),
@@ -243,13 +252,13 @@ fn takes_gate(plan: &Plan) -> bool {
     match plan {
         Plan::Relay | Plan::Fail(_) | Plan::Refuse(_) => false,
         Plan::ShardRead(read) => read.locking,
-        Plan::Gated { .. } | Plan::Write(_) | Plan::LockTables(_) => true,
+        Plan::Gated { .. } | Plan::Write(_) | Plan::Ddl(_) | Plan::LockTables(_) => true,
     }
 }
 
 /// Whether a plan reaches the table under the locks that are in force.
 fn reads_or_writes(plan: &Plan) -> bool {
-    matches!(plan, Plan::Gated { .. } | Plan::Write(_) | Plan::ShardRead(_))
+    matches!(plan, Plan::Gated { .. } | Plan::Write(_) | Plan::Ddl(_) | Plan::ShardRead(_))
 }
 
 /// A prepared branch outlives its connection, and on MariaDB loses its gate with it.

@@ -177,7 +177,7 @@ impl Session {
         if self.locks.is_some() { self.restore_autocommit().await } else { Ok(()) }
     }
 
-    async fn run_own(&mut self, sql: &str) -> Flow<()> {
+    pub(super) async fn run_own(&mut self, sql: &str) -> Flow<()> {
         self.send(sql);
         self.flush().await?;
         self.answer().await.map(drop)

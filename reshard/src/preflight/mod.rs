@@ -5,6 +5,7 @@
 mod applications;
 mod columns;
 mod cost;
+mod ddl;
 mod dependents;
 mod keys;
 mod privileges;
@@ -100,6 +101,7 @@ pub async fn run(home: &Home, table: &ShardedTable, flags: Option<&FlagStore>) -
     server::check(&mut cx).await?;
     redis::check(&mut cx, flags).await;
     privileges::check(&mut cx).await?;
+    ddl::check(&mut cx).await?;
     tables::check(&mut cx).await?;
     if let Some(schema) = shape_of(&mut cx).await? {
         columns::check(&mut cx).await?;

@@ -8,7 +8,7 @@ use std::{
 use flag_client::{Home, HomeConn, HomeError, SchemaError, fingerprint, load_schema};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use topology::{Gate, GateState, Phase, ShardedTable, TableSchema};
+use topology::{Gate, Phase, ShardedTable, TableSchema};
 
 use super::{RowDifference, narrow, store};
 use crate::{
@@ -406,5 +406,5 @@ async fn boundary(
 
 /// Whether differing keys may be on their way to legacy.
 pub(super) fn legacy_follows(gate: &Gate) -> bool {
-    matches!(gate.state, GateState::Hold | GateState::Open(Phase::Shards))
+    gate.state.read_phase() == Phase::Shards && !gate.state.is_done()
 }

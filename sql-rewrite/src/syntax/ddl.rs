@@ -86,16 +86,22 @@ impl Reader<'_> {
                 Ok(Shape::Harmless)
             }
             () if source.any_word(0, &["CREATE", "ALTER", "DROP", "RENAME"]) => self.definition(),
-            () if source.any_word(0, &["TRUNCATE", "OPTIMIZE", "REPAIR"]) => {
+            () if source.word(0, "TRUNCATE") => self.truncate(),
+            () if source.any_word(0, &["OPTIMIZE", "REPAIR"]) => {
                 self.tables_by_position(0);
-                if source.word(0, "TRUNCATE") && !source.word(1, "TABLE") {
-                    let table = self.named_table(1, "TRUNCATE")?;
-                    self.add_table(table);
-                }
-                Ok(Shape::Ddl("TRUNCATE, OPTIMIZE or REPAIR"))
+                Ok(Shape::Ddl("OPTIMIZE or REPAIR"))
             }
             () => Err(format!("a statement that begins with `{}`", String::from_utf8_lossy(source.bytes(0)))),
         }
+    }
+
+    /// MariaDB has WAIT and NOWAIT behind the name.
+    fn truncate(&mut self) -> Result<Shape, NotUnderstood> {
+        let name = if self.source.word(1, "TABLE") { 2 } else { 1 };
+        let table = self.named_table(name, "TRUNCATE")?;
+        let alone = table.tokens.end == self.source.len();
+        self.add_table(table);
+        Ok(if alone { Shape::Truncate } else { Shape::Ddl("TRUNCATE with more than a name") })
     }
 
     /// EXPLAIN shows a plan; EXPLAIN ANALYZE runs the statement, which is harmless for SELECT.

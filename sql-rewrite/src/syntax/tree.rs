@@ -276,6 +276,8 @@ pub(crate) enum Shape {
     FlushAndLock,
     /// DDL that names its tables in [`Parsed::tables`], with its verb: `ALTER TABLE`.
     Ddl(&'static str),
+    /// TRUNCATE of one table and nothing else.
+    Truncate,
     /// CREATE TEMPORARY TABLE.
     TemporaryTable,
     /// `PREPARE s FROM …`.

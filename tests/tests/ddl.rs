@@ -1,0 +1,371 @@
+//! DDL on the table while it is being moved: the same on legacy and shards, under a closed gate, whoever dies.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use mysql_async::{Conn, Error, Opts, Row, prelude::Queryable};
+use tests::{
+    Outcome,
+    bench::{Bench, refused},
+    servers::Kind,
+    shunt::Sidecar,
+};
+use tokio::{task::JoinHandle, time::sleep};
+use topology::{GateState, Phase};
+
+tests::on_both_servers!(
+    truncate_empties_all_tables_in_every_phase,
+    truncate_fails_as_the_server_says,
+    writers_lose_nothing_by_truncate,
+    whoever_dies_it_is_finished,
+    what_legacy_lacks_is_forgotten,
+    a_flip_waits_for_ddl,
+    two_at_once_run_one_after_the_other,
+);
+
+const BEYOND_LEGACY: [Phase; 3] = [Phase::DualWrite, Phase::ShardRead, Phase::Shards];
+
+/// What is waited for takes this long at most, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+async fn bench(kind: Kind, schema: &str) -> Outcome<Bench> {
+    let mut bench = Bench::new(kind, schema).await?;
+    bench.root(&format!("GRANT ALL ON {schema}.* TO 'app'@'%'")).await?;
+    Ok(bench)
+}
+
+/// Rows that are in legacy and not the same in their shard, or the other way round.
+async fn diverged(bench: &mut Bench) -> Outcome<i64> {
+    let image = "id, HEX(name) name, n";
+    let shards: Vec<String> = (0..10).map(|i| format!("SELECT {i} place, {image} FROM user_{i}")).collect();
+    let sql = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM (SELECT 1 side, id % 10 place, {image} FROM user UNION ALL \
+         SELECT 2, all_shards.* FROM ({}) all_shards) both_sides GROUP BY place, id, name, n \
+         HAVING COUNT(*) <> 2 OR SUM(side) <> 3) wrong",
+        shards.join(" UNION ALL ")
+    );
+    Ok(bench.home.root().query_first(sql).await?.unwrap_or(-1))
+}
+
+/// Legacy follows the shards within moments in 0011; elsewhere they are equal at once.
+async fn until_equal(bench: &mut Bench) -> Outcome {
+    let begun = Instant::now();
+    while diverged(bench).await? != 0 {
+        if bench.phase != Phase::Shards || begun.elapsed() > LIMIT {
+            return Err(format!("{} rows differ in {}", diverged(bench).await?, bench.phase).into());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+async fn rows(conn: &mut Conn) -> Outcome<i64> {
+    Ok(conn.query_first("SELECT COUNT(*) FROM user").await?.unwrap_or(-1))
+}
+
+async fn truncate_empties_all_tables_in_every_phase(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "truncdb").await?;
+    for phase in BEYOND_LEGACY {
+        bench.walk_to(phase).await?;
+        let mut conn = bench.conn().await?;
+        conn.query_drop("INSERT INTO user (id, name) VALUES (1000, 'high'), (1001, 'higher')").await?;
+        for (sql, prepared) in [("TRUNCATE TABLE user", false), ("TRUNCATE user", true)] {
+            conn.query_drop("INSERT INTO user (name) VALUES ('x'), ('y')").await?;
+            // It ends the client's transaction, which holds the gate.
+            conn.query_drop("BEGIN").await?;
+            conn.query_drop("UPDATE user SET n = 7").await?;
+            if prepared {
+                conn.exec_drop(sql, ()).await.map_err(|error| format!("{phase} {sql}: {error}"))?;
+            } else {
+                conn.query_drop(sql).await.map_err(|error| format!("{phase} {sql}: {error}"))?;
+            }
+            assert_eq!((conn.affected_rows(), conn.get_warnings()), (0, 0));
+            assert_eq!(rows(&mut conn).await?, 0, "{phase} {sql}");
+            let counts: Vec<i64> = bench
+                .home
+                .root()
+                .query("SELECT COUNT(*) FROM user UNION ALL SELECT COUNT(*) FROM user_1 UNION ALL SELECT COUNT(*) FROM user_0")
+                .await?;
+            assert_eq!(counts, [0, 0, 0], "{phase} {sql}");
+            conn.query_drop("ROLLBACK").await?;
+            // Ids begin anew.
+            conn.query_drop("INSERT INTO user (name) VALUES ('first')").await?;
+            assert_eq!(conn.last_insert_id(), Some(1), "{phase} {sql}");
+            let first: Option<String> = conn.query_first("SELECT name FROM user WHERE id = 1").await?;
+            assert_eq!(first.as_deref(), Some("first"));
+            until_equal(&mut bench).await?;
+        }
+        if phase == Phase::DualWrite {
+            bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+        }
+    }
+    // And the way back is open.
+    bench.walk_to(Phase::ShardRead).await?;
+    until_equal(&mut bench).await
+}
+
+/// Rights are the client's own, and a refusal does nothing.
+async fn truncate_fails_as_the_server_says(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "truncfaildb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    let mut conn = bench.conn().await?;
+    let (code, _) = refused(conn.query_drop("TRUNCATE user").await)?;
+    assert_eq!(code, 1142);
+    let shown: Vec<Row> = conn.query("SHOW WARNINGS").await?;
+    assert_eq!(shown.len(), 1);
+    assert_eq!(rows(&mut conn).await?, i64::from(tests::bench::ROWS));
+    // The gate is open again.
+    conn.query_drop("UPDATE user SET n = n + 1").await?;
+    until_equal(&mut bench).await?;
+    let schema = bench.schema.clone();
+    bench.root(&format!("GRANT ALL ON {schema}.* TO 'app'@'%'")).await?;
+    let mut conn = bench.conn().await?;
+    conn.query_drop("LOCK TABLES user WRITE").await?;
+    let (code, message) = refused(conn.query_drop("TRUNCATE user").await)?;
+    assert!(code == 1235 && message.contains("LOCK TABLES"), "{message}");
+    conn.query_drop("UNLOCK TABLES").await?;
+    for sql in ["TRUNCATE user_3", "TRUNCATE shunt.ddl"] {
+        assert_eq!(refused(conn.query_drop(sql).await)?.0, 1235, "{sql}");
+    }
+    assert_eq!(rows(&mut conn).await?, i64::from(tests::bench::ROWS));
+    Ok(())
+}
+
+/// A writer that remembers which of its rows were acknowledged, and when.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<Outcome<Vec<(u64, Instant)>>>,
+}
+
+impl Writer {
+    fn start(opts: Opts, from: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut written = Vec::new();
+            let mut conn = Conn::new(opts).await?;
+            let mut id = from;
+            while !stopped.load(Ordering::Relaxed) {
+                id += 1;
+                let begun = Instant::now();
+                let sql = format!("INSERT INTO user (id, name) VALUES ({id}, 'w')");
+                match conn.query_drop(sql).await {
+                    Ok(()) => written.push((id, begun)),
+                    // Held for longer than it waits.
+                    Err(Error::Server(error)) if error.code == 1205 => {}
+                    Err(error) => return Err(error.into()),
+                }
+                sleep(Duration::from_millis(2)).await;
+            }
+            Ok(written)
+        });
+        Self { stop, task }
+    }
+
+    async fn end(self) -> Outcome<Vec<(u64, Instant)>> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await?
+    }
+}
+
+/// Every row whose INSERT began after the answer is there, every row that was acknowledged before it began is not.
+async fn writers_lose_nothing_by_truncate(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "truncraceddb").await?;
+    let second = Sidecar::start(&bench.setup, "second").await?;
+    bench.sidecars.push(second);
+    for phase in BEYOND_LEGACY {
+        bench.walk_to(phase).await?;
+        let writers: Vec<Writer> =
+            (0..3).map(|i| Ok(Writer::start(bench.opts(1)?, 1_000_000 * (i + 1)))).collect::<Outcome<_>>()?;
+        let reader = bench.opts(1)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        // All of the old rows or none of them: never those of some shards.
+        let reads = tokio::spawn(async move {
+            let mut conn = Conn::new(reader).await?;
+            let mut seen = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                let old: Option<i64> = conn.query_first("SELECT COUNT(*) FROM user WHERE id <= 20").await?;
+                seen.push(old.unwrap_or(-1));
+                sleep(Duration::from_millis(1)).await;
+            }
+            Ok::<_, tests::Failure>(seen)
+        });
+        let mut conn = bench.conn().await?;
+        let values: Vec<String> = (1..=20).map(|id| format!("({id}, 'old')")).collect();
+        conn.query_drop(format!("REPLACE INTO user (id, name) VALUES {}", values.join(","))).await?;
+        sleep(Duration::from_millis(300)).await;
+        let before = Instant::now();
+        conn.query_drop("TRUNCATE user").await?;
+        let after = Instant::now();
+        sleep(Duration::from_millis(500)).await;
+        stop.store(true, Ordering::Relaxed);
+        let seen = reads.await??;
+        let first = seen.iter().position(|n| *n == 20).unwrap_or(seen.len());
+        assert!(seen[first..].iter().all(|n| *n == 20 || *n == 0), "{phase}: {seen:?}");
+        let (mut kept, mut gone) = (0, 0);
+        for writer in writers {
+            for (id, begun) in writer.end().await? {
+                let there: Option<i64> = bench
+                    .home
+                    .root()
+                    .query_first(format!("SELECT id FROM user_{} WHERE id = {id}", id % 10))
+                    .await?;
+                if begun > after {
+                    assert!(there.is_some(), "{phase}: row {id} is lost");
+                    kept += 1;
+                } else if begun + Duration::from_millis(200) < before {
+                    assert!(there.is_none(), "{phase}: row {id} outlived TRUNCATE");
+                    gone += 1;
+                }
+            }
+        }
+        assert!(kept > 0 && gone > 0, "{phase}: {kept} {gone}");
+        until_equal(&mut bench).await?;
+        conn.query_drop("DELETE FROM user").await?;
+        if phase == Phase::DualWrite {
+            bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn until_changing(bench: &mut Bench) -> Outcome {
+    let begun = Instant::now();
+    while !matches!(bench.gate().await?.state, GateState::Changing(_)) {
+        if begun.elapsed() > LIMIT {
+            return Err("the gate was not closed".into());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+async fn until_open(bench: &mut Bench, phase: Phase) -> Outcome {
+    let begun = Instant::now();
+    while bench.gate().await?.state != GateState::Open(phase) {
+        if begun.elapsed() > LIMIT {
+            return Err(format!("the gate was not opened: {}", bench.gate().await?).into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+async fn until_rows(bench: &mut Bench, table: &str, wanted: i64) -> Outcome {
+    let begun = Instant::now();
+    let sql = format!("SELECT COUNT(*) FROM {table}");
+    while bench.home.root().query_first::<i64, _>(&sql).await? != Some(wanted) {
+        if begun.elapsed() > LIMIT {
+            return Err(format!("{table} did not get {wanted} rows").into());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// A sidecar is killed while shard 5 cannot be emptied: the one that controls the table, or the one whose client asked.
+async fn whoever_dies_it_is_finished(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "ddlkilldb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    let second = Sidecar::start(&bench.setup, "second").await?;
+    bench.sidecars.push(second);
+    for killed in [1, 0] {
+        let mut conn = Conn::new(bench.opts(1)?).await?;
+        let values: Vec<String> = (1..=40).map(|id| format!("({id}, 'old')")).collect();
+        conn.query_drop(format!("REPLACE INTO user (id, name) VALUES {}", values.join(","))).await?;
+        let mut holder = bench.direct().await?;
+        holder.query_drop("LOCK TABLES user_5 READ").await?;
+        let running = tokio::spawn(async move { conn.query_drop("TRUNCATE user").await });
+        until_rows(&mut bench, "user_4", 0).await?;
+        until_changing(&mut bench).await?;
+        bench.sidecars[killed].kill9()?;
+        // Writes wait, and say so; reads of legacy go on.
+        let mut other = Conn::new(bench.opts(1 - killed)?).await?;
+        assert_eq!(rows(&mut other).await?, 0);
+        other.query_drop("SET lock_wait_timeout = 1").await?;
+        let (code, message) = refused(other.query_drop("INSERT INTO user (name) VALUES ('x')").await)?;
+        assert!(code == 1205 && message.contains("DDL"), "{code} {message}");
+        // What has it, and what lacks it.
+        let check = bench.sidecars[1 - killed].command(&["check"])?;
+        let said = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert!(said.contains("ERROR   ddl"), "{said}");
+        assert!(said.contains("user_4; these do not:"), "{said}");
+        assert!(said.contains("TRUNCATE TABLE `ddlkilldb`.`user_5`;"), "{said}");
+        let status = bench.sidecars[1 - killed].command(&["status"])?;
+        let said = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(said.contains("TRUNCATE user"), "{said}");
+        holder.query_drop("UNLOCK TABLES").await?;
+        until_open(&mut bench, Phase::DualWrite).await?;
+        let told = running.await?;
+        assert_eq!(told.is_ok(), killed == 0, "{told:?}");
+        assert_eq!(rows(&mut other).await?, 0);
+        other.query_drop("INSERT INTO user (name) VALUES ('x')").await?;
+        until_equal(&mut bench).await?;
+        bench.sidecars[killed].launch().await?;
+    }
+    bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+    bench.walk_to(Phase::ShardRead).await?;
+    until_equal(&mut bench).await
+}
+
+/// The client's sidecar is killed while legacy is in use: its statement has done nothing, and neither does anybody.
+async fn what_legacy_lacks_is_forgotten(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "ddlforgetdb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    let second = Sidecar::start(&bench.setup, "second").await?;
+    bench.sidecars.push(second);
+    let mut conn = Conn::new(bench.opts(1)?).await?;
+    let mut holder = bench.direct().await?;
+    holder.query_drop("LOCK TABLES user READ").await?;
+    let running = tokio::spawn(async move { conn.query_drop("TRUNCATE user").await });
+    until_changing(&mut bench).await?;
+    bench.sidecars[1].kill9()?;
+    assert!(running.await?.is_err());
+    until_open(&mut bench, Phase::DualWrite).await?;
+    holder.query_drop("UNLOCK TABLES").await?;
+    let mut conn = bench.conn().await?;
+    conn.query_drop("UPDATE user SET n = n + 1").await?;
+    assert_eq!(rows(&mut conn).await?, i64::from(tests::bench::ROWS));
+    until_equal(&mut bench).await
+}
+
+/// A request that is made while DDL runs is heard, and followed after it.
+async fn a_flip_waits_for_ddl(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "ddlflipdb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    let mut conn = bench.conn().await?;
+    let mut holder = bench.direct().await?;
+    holder.query_drop("LOCK TABLES user_5 READ").await?;
+    let running = tokio::spawn(async move { conn.query_drop("TRUNCATE user").await });
+    until_rows(&mut bench, "user_4", 0).await?;
+    bench.flag.set(Phase::ShardRead).await?;
+    sleep(Duration::from_secs(1)).await;
+    assert!(matches!(bench.gate().await?.state, GateState::Changing(_)));
+    holder.query_drop("UNLOCK TABLES").await?;
+    running.await??;
+    bench.flag.until("0111", LIMIT, |state| state.phase == Some(Phase::ShardRead)).await?;
+    until_equal(&mut bench).await
+}
+
+async fn two_at_once_run_one_after_the_other(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "ddltwodb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    let second = Sidecar::start(&bench.setup, "second").await?;
+    bench.sidecars.push(second);
+    let (mut one, mut other) = (Conn::new(bench.opts(0)?).await?, Conn::new(bench.opts(1)?).await?);
+    let (first, second) =
+        tokio::join!(one.query_drop("TRUNCATE user"), other.query_drop("TRUNCATE TABLE user"));
+    first?;
+    second?;
+    other.query_drop("INSERT INTO user (name) VALUES ('x')").await?;
+    assert_eq!(other.last_insert_id(), Some(1));
+    until_equal(&mut bench).await
+}
