@@ -125,17 +125,18 @@ async fn add_all(conn: &mut HomeConn, table: &TableId, seen: &[Seen]) -> Result<
 /// [`HomeError`]; among them that there is no table yet, because no sidecar has run.
 pub async fn list(conn: &mut HomeConn, table: &TableId) -> Result<Vec<SeenStatement>, HomeError> {
     let doing = "reading the statements that were seen";
+    let sql = "SELECT digest, statement, calls, CAST(first_seen AS CHAR), CAST(last_seen AS CHAR) \
+               FROM shunt.seen WHERE table_id=? ORDER BY calls DESC, digest";
+    let seen: Vec<(String, String, u64, String, String)> = conn.rows(doing, sql, (table.as_str(),)).await?;
+    // Behind the statements: a sidecar that adds both in between would leave a statement without its plans.
     let sql = "SELECT digest, phase, how FROM shunt.seen_plan WHERE table_id=? AND version=?";
     let rows: Vec<(String, String, String)> = conn.rows(doing, sql, (table.as_str(), VERSION)).await?;
     let mut plans: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (digest, phase, how) in rows {
         plans.entry(digest).or_default().entry(phase).or_default().insert(how);
     }
-    let sql = "SELECT digest, statement, calls, CAST(first_seen AS CHAR), CAST(last_seen AS CHAR) \
-               FROM shunt.seen WHERE table_id=? ORDER BY calls DESC, digest";
-    let rows: Vec<(String, String, u64, String, String)> = conn.rows(doing, sql, (table.as_str(),)).await?;
     let statements =
-        rows.into_iter().map(|(digest, statement, calls, first_seen, last_seen)| SeenStatement {
+        seen.into_iter().map(|(digest, statement, calls, first_seen, last_seen)| SeenStatement {
             statement,
             calls,
             first_seen,

@@ -415,7 +415,7 @@ async fn reads_of_a_frozen_sidecar_are_confirmed(kind: Kind) -> Outcome {
     });
     until(
         &mut direct,
-        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%user_1%GET_LOCK%'",
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%GET_LOCK%user_1%' AND ID<>CONNECTION_ID()",
         1,
     )
     .await?;
