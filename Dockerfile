@@ -18,7 +18,7 @@ CMD ["run", "--config", "/etc/shunt/shunt.toml"]
 
 FROM ${IMAGE_BASE} AS tests
 RUN apt-get -qq update \
- && apt-get -qq -y install --no-install-recommends ca-certificates debian-archive-keyring openssl procps \
+ && apt-get -qq -y install --no-install-recommends ca-certificates debian-archive-keyring openssl procps python3-venv \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

@@ -1,5 +1,6 @@
 # The images of ../Dockerfile from binaries that script/stage-binaries put into docker/bin: no Rust image needed.
 ARG IMAGE_BASE=debian:bookworm-slim
+ARG IMAGE_TESTS_BASE=shunt-local/tests-base
 
 FROM ${IMAGE_BASE} AS shunt
 COPY docker/bin/shunt /usr/local/bin/shunt
@@ -9,10 +10,7 @@ EXPOSE 3306
 ENTRYPOINT ["shunt"]
 CMD ["run", "--config", "/etc/shunt/shunt.toml"]
 
-FROM ${IMAGE_BASE} AS tests
-RUN apt-get -qq update \
- && apt-get -qq -y install --no-install-recommends ca-certificates debian-archive-keyring openssl procps \
- && rm -rf /var/lib/apt/lists/*
+FROM ${IMAGE_TESTS_BASE} AS tests
 # Where the tests were compiled: they look for their data there.
 ARG SOURCE=/src
 WORKDIR ${SOURCE}
