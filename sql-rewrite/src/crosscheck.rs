@@ -1,5 +1,5 @@
 //! Two readers, one reading: the reader of [`crate::syntax`] and sqlparser must see the same tables
-//! at the same bytes. A statement on which they disagree, or which one of them does not accept, is
+//! at the same tokens. A statement on which they disagree, or which one of them does not accept, is
 //! *not understood* (I8).
 
 use crate::{
@@ -30,18 +30,16 @@ pub(crate) fn crosscheck(source: Source<'_>, parsed: &Parsed) -> Verdict {
     let Some(relations) = parse(source, parsed) else {
         return Verdict::Doubtful("syntax that Shunt's SQL parser does not know".to_owned());
     };
-    let mut ours: Vec<usize> = Vec::new();
-    for table in &parsed.tables {
-        ours.push(source.byte_range(&table.tokens).start);
-    }
+    let ours: Vec<usize> = parsed.tables.iter().map(|table| table.tokens.start).collect();
     if let Some(odd) = parsed.tables.iter().find(|table| parsed.binding(table) == Binding::Doubtful) {
         return Verdict::Doubtful(format!("whether `{}` is the table or a WITH clause", odd.name));
     }
     if let Some(odd) = ours.iter().find(|at| !relations.tables.contains(at)) {
-        return Verdict::Doubtful(format!("the table at byte {odd}"));
+        return Verdict::Doubtful(format!("the table at byte {}", source.byte(*odd)));
     }
     if let Some(odd) = relations.tables.iter().find(|at| !ours.contains(at)) {
-        return Verdict::Doubtful(format!("what stands at byte {odd}, where a table may be named"));
+        let byte = source.byte(*odd);
+        return Verdict::Doubtful(format!("what stands at byte {byte}, where a table may be named"));
     }
     Verdict::Agreed(relations)
 }

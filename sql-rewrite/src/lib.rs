@@ -8,6 +8,7 @@ mod cursor;
 mod digest;
 mod explain;
 mod facts;
+mod forms;
 mod head;
 pub mod lex;
 mod literal;
@@ -20,6 +21,7 @@ mod questions;
 mod resolve;
 mod splice;
 mod split;
+mod statement;
 mod syntax;
 #[cfg(test)]
 mod testing;
@@ -36,8 +38,9 @@ pub use plan::{
     After, Cells, ColumnSource, Ddl, Duplicates, Effects, Key, Learnt, LockTables, Merge, Needs, Plan,
     Program, Ran, Refusal, Run, ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
 };
-pub use planner::{Planner, Statement};
+pub use planner::Planner;
 pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};
 pub use splice::Text;
 pub use split::{Piece, split};
+pub use statement::Statement;
 pub use value::Value;

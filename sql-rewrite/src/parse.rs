@@ -1,6 +1,6 @@
 //! The second reader: sqlparser over the lexer's tokens.
 //!
-//! It gets tokens and not text, each with its byte offset for a position: character sets, quoting
+//! It gets tokens and not text, each with its index for a position: character sets, quoting
 //! modes, comments and version comments are decided once, by our lexer. What sqlparser reads
 //! wrongly or not at all, and what says nothing about tables, is left out or respelled on the way.
 //! Only positions come back ([`Relations`]); nothing is ever printed from its tree.
@@ -23,7 +23,7 @@ use crate::{
 /// Nesting that the parser follows before it gives up.
 const RECURSION_LIMIT: usize = 60;
 
-/// Where sqlparser sees tables and columns, by the byte at which their names begin.
+/// Where sqlparser sees tables and columns, by the token at which their names begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Relations {
     /// Table references, CTE references among them.
@@ -50,14 +50,14 @@ fn relations(statement: &Statement) -> Relations {
     let mut found = Relations::default();
     let _: ControlFlow<()> = visit_relations(statement, |name| {
         let first = name.0.first().and_then(|part| part.as_ident());
-        found.tables.extend(first.map(|ident| offset(ident.span)));
+        found.tables.extend(first.map(|ident| index(ident.span)));
         ControlFlow::Continue(())
     });
     let _: ControlFlow<()> = visit_expressions(statement, |expr| {
         match expr {
-            Expr::Identifier(ident) => found.columns.extend([offset(ident.span)]),
+            Expr::Identifier(ident) => found.columns.extend([index(ident.span)]),
             Expr::CompoundIdentifier(parts) => {
-                found.columns.extend(parts.first().map(|part| offset(part.span)))
+                found.columns.extend(parts.first().map(|part| index(part.span)))
             }
             _ => {}
         }
@@ -66,7 +66,7 @@ fn relations(statement: &Statement) -> Relations {
     found
 }
 
-fn offset(span: ParserSpan) -> usize {
+fn index(span: ParserSpan) -> usize {
     usize::try_from(span.start.column.saturating_sub(1)).unwrap_or(usize::MAX)
 }
 
@@ -89,8 +89,7 @@ fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
             token(source, i).into_iter().collect()
         };
         for word in words {
-            let at = source.tokens().get(i).map_or(0, |token| token.start) as u64;
-            let location = Location { line: 1, column: at + 1 };
+            let location = Location { line: 1, column: i as u64 + 1 };
             list.push(TokenWithSpan::new(word, ParserSpan::new(location, location)));
         }
         i += 1;

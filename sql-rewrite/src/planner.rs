@@ -1,116 +1,40 @@
 //! The planner: reads statements once, and plans them under a phase as often as needed.
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use topology::{Phase, ShardedTable, TableId};
 
 use crate::{
-    Facts, Head, Names, Plan, Refusal, TableView, Value,
+    Facts, Head, Names, Plan, Refusal, Statement, TableView, Value,
     crosscheck::{Verdict, crosscheck},
+    forms::{self, Forms},
     head::head,
-    lex::{Token, TokenKind, lex},
+    lex::{Token, TokenKind, lex, word_in},
     occurrences::{self, Occurrence, occurrences},
     plan::{
         self, Context,
         refusal::{self as reasons, Reason},
     },
-    questions::{Question, question, question_of_unknown},
+    questions::{question, question_of_unknown},
     resolve::{Named, resolve},
     split::{Piece, split},
+    statement::Form,
     syntax::{Binding, LockItem, Parsed, Shape, Source, TableRef, match_parentheses, read},
 };
 
-/// Plans statements on the configured tables. Immutable; one in a process.
+/// Plans statements on the configured tables; one in a process. What it keeps makes it faster and changes no answer.
 #[derive(Debug)]
 pub struct Planner {
     tables: Vec<Arc<ShardedTable>>,
     names: Names,
-}
-
-/// One statement, read but not planned: nothing in it depends on a phase.
-#[derive(Debug, Clone)]
-pub struct Statement {
-    text: Vec<u8>,
-    range: Range<usize>,
-    head: Head,
-    tokens: Vec<Token>,
-    partner: Vec<usize>,
-    placeholders: Vec<usize>,
-    parsed: Parsed,
-    verdict: Verdict,
-    named: Vec<Named>,
-    tables: Vec<TableId>,
-    /// It may write what Shunt keeps in schema `shunt`.
-    control: bool,
-    question: Question,
-}
-
-impl Statement {
-    /// Its text, without the `;` that ends it.
-    #[must_use]
-    pub fn text(&self) -> &[u8] {
-        &self.text
-    }
-
-    /// Its tokens; none where its text is not understood.
-    pub(crate) fn tokens(&self) -> &[Token] {
-        &self.tokens
-    }
-
-    /// Where it stands in what was read.
-    #[must_use]
-    pub fn range(&self) -> Range<usize> {
-        self.range.clone()
-    }
-
-    /// What it does to its session, by the lexer alone.
-    #[must_use]
-    pub fn head(&self) -> &Head {
-        &self.head
-    }
-
-    /// What it asks about the statement before it.
-    #[must_use]
-    pub fn question(&self) -> &Question {
-        &self.question
-    }
-
-    /// The configured tables that it may touch.
-    #[must_use]
-    pub fn tables(&self) -> &[TableId] {
-        &self.tables
-    }
-
-    /// A locking clause stands anywhere in it, also behind a parenthesised UNION.
-    fn locks(&self) -> bool {
-        let source = self.source();
-        (0..source.len()).any(|i| {
-            source.word(i, "FOR") && source.any_word(i + 1, &["UPDATE", "SHARE"])
-                || source.words(i, &["LOCK", "IN"])
-        })
-    }
-
-    fn may_write(&self) -> bool {
-        let reads = match self.parsed.shape {
-            Shape::Query | Shape::Expressions(_) => {
-                self.parsed.blocks.iter().all(|block| block.lock.is_none())
-            }
-            Shape::Shows | Shape::Harmless | Shape::TextPrepare => true,
-            _ => false,
-        };
-        !reads
-    }
-
-    fn source(&self) -> Source<'_> {
-        Source::new(&self.text, &self.tokens, &self.partner)
-    }
+    forms: Forms,
 }
 
 impl Planner {
     /// A planner for these tables.
     #[must_use]
     pub fn new(tables: Vec<Arc<ShardedTable>>) -> Self {
-        Self { names: Names::new(tables.clone()), tables }
+        Self { names: Names::new(tables.clone()), tables, forms: Forms::default() }
     }
 
     /// Whether these bytes may name a configured table, a shard table or the schema `shunt`. False
@@ -118,6 +42,12 @@ impl Planner {
     #[must_use]
     pub fn mentions(&self, sql: &[u8]) -> bool {
         self.names.mentions(sql)
+    }
+
+    /// How many forms of statements it knows.
+    #[must_use]
+    pub fn forms_kept(&self) -> usize {
+        self.forms.len()
     }
 
     /// Splits a text into its statements and reads each.
@@ -131,21 +61,79 @@ impl Planner {
                     self.statement(sql, &piece, own.to_vec(), facts)
                 })
                 .collect(),
-            Err(error) => vec![self.unknown(sql, Head::Other, error.to_string())],
+            Err(error) => {
+                let form = Arc::new(self.unknown(sql, Head::Other, error.to_string()));
+                vec![Statement { text: sql.to_vec(), range: 0..sql.len(), tokens: Vec::new(), form }]
+            }
         }
     }
 
-    fn unknown(&self, sql: &[u8], head: Head, reason: String) -> Statement {
-        let parsed = Parsed { shape: Shape::Unknown(reason), ..Parsed::default() };
-        Statement {
-            text: sql.to_vec(),
-            range: 0..sql.len(),
+    fn statement(&self, sql: &[u8], piece: &Piece, mut tokens: Vec<Token>, facts: &Facts) -> Statement {
+        let range = piece.bytes.clone();
+        let text = sql.get(range.clone()).unwrap_or_default().to_vec();
+        for token in &mut tokens {
+            token.start -= range.start;
+            token.end -= range.start;
+        }
+        if piece.compound {
+            let what = "several statements in one, or the body of a routine".to_owned();
+            let form = Arc::new(self.unknown(&text, head(&text, &tokens, facts), what));
+            return Statement { text, range, tokens: Vec::new(), form };
+        }
+        let key = forms::key(&text, &tokens, facts);
+        let known = key.as_deref().and_then(|key| self.forms.get(key));
+        if let Some(form) = known {
+            drop_misplaced_hints(&text, &mut tokens);
+            return Statement { text, range, tokens, form };
+        }
+        let head = head(&text, &tokens, facts);
+        drop_misplaced_hints(&text, &mut tokens);
+        let Some(partner) = match_parentheses(&text, &tokens) else {
+            let what = "parentheses that do not match".to_owned();
+            let form = Arc::new(self.unknown(&text, head, what));
+            return Statement { text, range, tokens: Vec::new(), form };
+        };
+        let form = Arc::new(self.form(&text, &tokens, partner, head, facts));
+        if let Some(key) = key {
+            self.forms.keep(key, &form);
+        }
+        Statement { text, range, tokens, form }
+    }
+
+    fn form(&self, text: &[u8], tokens: &[Token], partner: Vec<usize>, head: Head, facts: &Facts) -> Form {
+        let source = Source::new(text, tokens, &partner);
+        let placeholders = (0..tokens.len()).filter(|i| source.kind(*i) == Some(TokenKind::Param)).collect();
+        let parsed = read(source);
+        let named: Vec<Named> = parsed
+            .tables
+            .iter()
+            .map(|table| match parsed.binding(table) {
+                Binding::Cte => Named::Other,
+                _ => resolve(&self.tables, table, facts),
+            })
+            .collect();
+        let verdict = crosscheck(source, &parsed);
+        let seen = occurrences(text, tokens, &head, facts, &self.tables);
+        Form {
+            control: seen.iter().any(|at| is_control(text, tokens, at)),
+            tables: self.touched(&parsed, &verdict, &named, &seen),
+            question: question(text, tokens, &head),
+            head,
+            partner,
+            placeholders,
+            parsed,
+            verdict,
+            named,
+        }
+    }
+
+    fn unknown(&self, sql: &[u8], head: Head, reason: String) -> Form {
+        Form {
             question: question_of_unknown(sql, &head),
             head,
-            tokens: Vec::new(),
             partner: Vec::new(),
             placeholders: Vec::new(),
-            parsed,
+            parsed: Parsed { shape: Shape::Unknown(reason), ..Parsed::default() },
             verdict: Verdict::NotNeeded,
             named: Vec::new(),
             control: false,
@@ -162,62 +150,6 @@ impl Planner {
         let text = String::from_utf8_lossy(sql).to_lowercase();
         let all = std::iter::once(table.legacy()).chain(table.shards());
         all.into_iter().any(|name| text.contains(&name.table.to_lowercase()))
-    }
-
-    fn statement(&self, sql: &[u8], piece: &Piece, mut tokens: Vec<Token>, facts: &Facts) -> Statement {
-        let range = piece.bytes.clone();
-        let head = head(sql, &tokens, facts);
-        let text = sql.get(range.clone()).unwrap_or_default().to_vec();
-        if piece.compound {
-            let what = "several statements in one, or the body of a routine";
-            return Statement { range, ..self.unknown(&text, head, what.to_owned()) };
-        }
-        for token in &mut tokens {
-            token.start -= range.start;
-            token.end -= range.start;
-        }
-        // A hint counts only behind the verb; elsewhere the server takes it for a comment.
-        let verbs = ["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE"];
-        let mut kept: Vec<Token> = Vec::with_capacity(tokens.len());
-        for token in tokens {
-            let after_verb = kept.last().is_some_and(|verb| crate::lex::word_in(&text, verb, &verbs));
-            if token.kind != TokenKind::Hint || after_verb {
-                kept.push(token);
-            }
-        }
-        let Some(partner) = match_parentheses(&text, &kept) else {
-            let what = "parentheses that do not match".to_owned();
-            return Statement { range, ..self.unknown(&text, head, what) };
-        };
-        let source = Source::new(&text, &kept, &partner);
-        let placeholders = (0..kept.len()).filter(|i| source.kind(*i) == Some(TokenKind::Param)).collect();
-        let parsed = read(source);
-        let named: Vec<Named> = parsed
-            .tables
-            .iter()
-            .map(|table| match parsed.binding(table) {
-                Binding::Cte => Named::Other,
-                _ => resolve(&self.tables, table, facts),
-            })
-            .collect();
-        let verdict = crosscheck(source, &parsed);
-        let seen = occurrences(&text, &kept, &head, facts, &self.tables);
-        let control = seen.iter().any(|at| is_control(&text, &kept, at));
-        let tables = self.touched(&parsed, &verdict, &named, &seen);
-        Statement {
-            question: question(&text, &kept, &head),
-            text,
-            range,
-            head,
-            tokens: kept,
-            partner,
-            placeholders,
-            parsed,
-            verdict,
-            named,
-            tables,
-            control,
-        }
     }
 
     /// The tables that the references name; where the statement is not understood, or names a whole
@@ -257,7 +189,7 @@ impl Planner {
         params: Option<&[Value]>,
         view: &dyn Fn(&TableId) -> Option<TableView>,
     ) -> Plan {
-        if statement.control && statement.may_write() {
+        if statement.form.control && statement.may_write() {
             return Plan::Refuse(Refusal {
                 reason: reasons::DIRECT_WRITE.name,
                 message: "Shunt keeps the schema `shunt` itself and refuses writes to it through the proxy; \
@@ -265,10 +197,10 @@ impl Planner {
                     .to_owned(),
             });
         }
-        let Some(first) = statement.tables.first() else {
+        let Some(first) = statement.form.tables.first() else {
             return Plan::Relay;
         };
-        let views: Option<Vec<TableView>> = statement.tables.iter().map(view).collect();
+        let views: Option<Vec<TableView>> = statement.form.tables.iter().map(view).collect();
         let Some(views) = views else {
             return Plan::Refuse(Refusal {
                 reason: reasons::NO_PHASE.name,
@@ -278,6 +210,22 @@ impl Planner {
         let planning = Planning { tables: &self.tables, statement, facts, params, views };
         planning.plan().unwrap_or_else(Plan::Refuse)
     }
+}
+
+/// A hint counts only behind the verb; elsewhere the server takes it for a comment.
+fn drop_misplaced_hints(text: &[u8], tokens: &mut Vec<Token>) {
+    if !tokens.iter().any(|token| token.kind == TokenKind::Hint) {
+        return;
+    }
+    let verbs = ["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE"];
+    let mut behind_verb = false;
+    tokens.retain(|token| {
+        let kept = token.kind != TokenKind::Hint || behind_verb;
+        if kept {
+            behind_verb = word_in(text, token, &verbs);
+        }
+        kept
+    });
 }
 
 /// Whether this names something in schema `shunt`, or that schema as a whole.
@@ -305,7 +253,7 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     fn plan(&self) -> Result<Plan, Refusal> {
-        let shape = &self.statement.parsed.shape;
+        let shape = &self.statement.form.parsed.shape;
         if let Some(refused) = self.in_every_phase()? {
             return Ok(refused);
         }
@@ -313,7 +261,7 @@ impl Planning<'_> {
             return Ok(self.in_legacy());
         }
         let directly =
-            self.statement.named.iter().any(|named| matches!(named, Named::Shard(..) | Named::Shunt));
+            self.statement.form.named.iter().any(|named| matches!(named, Named::Shard(..) | Named::Shunt));
         if directly && !matches!(shape, Shape::Unknown(_) | Shape::LockTables(_)) {
             return self.direct();
         }
@@ -342,7 +290,7 @@ impl Planning<'_> {
     }
 
     fn in_every_phase(&self) -> Result<Option<Plan>, Refusal> {
-        match self.statement.parsed.shape {
+        match self.statement.form.parsed.shape {
             Shape::TemporaryTable if self.names_as_target() => {
                 self.refuse(reasons::TEMPORARY, "a temporary table with the name of a sharded table or shard")
             }
@@ -371,19 +319,20 @@ impl Planning<'_> {
 
     fn lock_tables(&self, items: &[LockItem]) -> Result<Plan, Refusal> {
         let statement = self.statement;
-        let tables = &statement.parsed.tables;
+        let tables = &statement.form.parsed.tables;
         let locking = plan::Locking { source: statement.source(), tables, items, facts: self.facts };
         locking.plan(&self.views).map(|plan| Plan::LockTables(Box::new(plan)))
     }
 
     fn names_as_target(&self) -> bool {
-        self.statement.named.first().is_some_and(|named| *named != Named::Other)
+        self.statement.form.named.first().is_some_and(|named| *named != Named::Other)
     }
 
     /// 1100: plain reads need nothing, everything else runs under the gate.
     fn in_legacy(&self) -> Plan {
-        let gated = |implicit_commit| Plan::Gated { tables: self.statement.tables.clone(), implicit_commit };
-        match &self.statement.parsed.shape {
+        let gated =
+            |implicit_commit| Plan::Gated { tables: self.statement.form.tables.clone(), implicit_commit };
+        match &self.statement.form.parsed.shape {
             Shape::Query | Shape::Expressions(_) if !self.statement.locks() && self.understood() => {
                 Plan::Relay
             }
@@ -396,7 +345,7 @@ impl Planning<'_> {
     }
 
     fn understood(&self) -> bool {
-        !matches!(self.statement.verdict, Verdict::Doubtful(_))
+        !matches!(self.statement.form.verdict, Verdict::Doubtful(_))
     }
 
     fn reads_legacy(&self) -> bool {
@@ -405,8 +354,8 @@ impl Planning<'_> {
 
     /// A client that names shard tables itself: reads are its own affair.
     fn direct(&self) -> Result<Plan, Refusal> {
-        let only_shards = self.statement.named.iter().all(|named| !matches!(named, Named::Legacy(_)));
-        match &self.statement.parsed.shape {
+        let only_shards = self.statement.form.named.iter().all(|named| !matches!(named, Named::Legacy(_)));
+        match &self.statement.form.parsed.shape {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
             Shape::Query if only_shards && !self.statement.locks() => Ok(Plan::Relay),
             _ => self.refuse(reasons::DIRECT_WRITE, "a statement on a shard table or on schema `shunt`"),
@@ -443,12 +392,12 @@ impl Planning<'_> {
     }
 
     fn gated(&self) -> Plan {
-        Plan::Gated { tables: self.statement.tables.clone(), implicit_commit: false }
+        Plan::Gated { tables: self.statement.form.tables.clone(), implicit_commit: false }
     }
 
     fn write(&self) -> Result<Plan, Refusal> {
         self.check_verdict()?;
-        if !matches!(self.statement.named.first(), Some(Named::Legacy(_))) {
+        if !matches!(self.statement.form.named.first(), Some(Named::Legacy(_))) {
             // The target is another table; the sharded one is only read, under the locks of a write.
             let certified = self.views.iter().all(|view| view.phase != Phase::Shards);
             if certified {
@@ -465,7 +414,7 @@ impl Planning<'_> {
             return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
         }
         let shards = self.views.first().is_some_and(|view| view.phase == Phase::Shards);
-        self.with_context(|cx| match (&self.statement.parsed.shape, shards) {
+        self.with_context(|cx| match (&self.statement.form.parsed.shape, shards) {
             (Shape::Insert(insert), false) => plan::dual_insert(cx, insert),
             (Shape::Update(change), false) => plan::dual_update(cx, change),
             (Shape::Delete(change), false) => plan::dual_delete(cx, change),
@@ -476,7 +425,7 @@ impl Planning<'_> {
     }
 
     fn check_verdict(&self) -> Result<(), Refusal> {
-        match &self.statement.verdict {
+        match &self.statement.form.verdict {
             Verdict::Doubtful(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
             _ => Ok(()),
         }
@@ -502,12 +451,12 @@ impl Planning<'_> {
 
     /// The references to configured tables, each with the statement as seen from it.
     fn references(&self) -> Result<Vec<Context<'_>>, Refusal> {
-        let parsed = &self.statement.parsed;
-        let columns = match &self.statement.verdict {
+        let parsed = &self.statement.form.parsed;
+        let columns = match &self.statement.form.verdict {
             Verdict::Agreed(relations) => &relations.columns,
             _ => &NO_COLUMNS,
         };
-        let named = parsed.tables.iter().zip(&self.statement.named);
+        let named = parsed.tables.iter().zip(&self.statement.form.named);
         let references: Vec<Context<'_>> = named
             .filter_map(|(target, named)| {
                 let Named::Legacy(table) = named else { return None };
@@ -518,7 +467,7 @@ impl Planning<'_> {
                     parsed,
                     facts: self.facts,
                     params: self.params,
-                    placeholders: &self.statement.placeholders,
+                    placeholders: &self.statement.form.placeholders,
                     schema: &view.schema,
                     phase: view.phase,
                     logs: view.logs,
@@ -537,7 +486,7 @@ impl Planning<'_> {
     /// Another table goes by the name of this one: a qualified column could be either's.
     fn shadowed(&self, target: &TableRef) -> bool {
         let same = |name: &str| name.eq_ignore_ascii_case(target.called());
-        self.statement.parsed.tables.iter().any(|other| other != target && same(other.called()))
+        self.statement.form.parsed.tables.iter().any(|other| other != target && same(other.called()))
     }
 
     fn refuse<T>(&self, reason: Reason, what: &str) -> Result<T, Refusal> {

@@ -34,7 +34,7 @@ pub(crate) struct Context<'a> {
     pub(crate) target: &'a TableRef,
     /// The tokens that are `?`, in order.
     pub(crate) placeholders: &'a [usize],
-    /// Where sqlparser sees columns, by byte.
+    /// Where sqlparser sees columns, by token.
     pub(crate) columns: &'a std::collections::BTreeSet<usize>,
     /// Under LOCK TABLES: shard tables go by their own names only.
     pub(crate) locked: bool,
@@ -204,10 +204,7 @@ impl<'a> Context<'a> {
         conjuncts
             .iter()
             .filter(|conjunct| self.is_column(&conjunct.column, column))
-            .filter(|conjunct| {
-                let at = self.source.byte_range(&(conjunct.at..conjunct.at + 1)).start;
-                self.columns.contains(&at)
-            })
+            .filter(|conjunct| self.columns.contains(&conjunct.at))
             .map(|conjunct| conjunct.values.as_slice())
             .collect()
     }

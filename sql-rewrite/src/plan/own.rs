@@ -120,7 +120,7 @@ pub(crate) fn own<'a>(cx: &Context<'a>, span: &Span) -> Option<Own<'a>> {
             return None;
         }
         match token.kind {
-            TokenKind::Ident | TokenKind::QuotedIdent if cx.columns.contains(&token.start) => {
+            TokenKind::Ident | TokenKind::QuotedIdent if cx.columns.contains(&i) => {
                 let (parts, end) = source.dotted(i)?;
                 columns.push(cx.own_column(&parts)?);
                 i = end;

@@ -53,9 +53,14 @@ impl<'a> Source<'a> {
         self.tokens.get(i).map_or(&[], |token| &self.text[token.start..token.end])
     }
 
+    /// The first byte of token `i`.
+    pub(crate) fn byte(&self, i: usize) -> usize {
+        self.tokens.get(i).map_or(self.text.len(), |token| token.start)
+    }
+
     /// The byte range that these tokens span; an empty range lies before the token at its start.
     pub(crate) fn byte_range(&self, span: &Span) -> std::ops::Range<usize> {
-        let start = self.tokens.get(span.start).map_or(self.text.len(), |token| token.start);
+        let start = self.byte(span.start);
         if span.is_empty() {
             return start..start;
         }
