@@ -72,7 +72,8 @@ fn index(span: ParserSpan) -> usize {
 
 /// The tokens for sqlparser, without what only modifies how the statement runs.
 fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
-    let left_out = left_out(source, &parsed.blocks);
+    let mut left_out = left_out(source, &parsed.blocks);
+    left_out.extend(character_sets(source));
     let table_statements: BTreeSet<usize> =
         parsed.tables.iter().filter(|table| table.is_statement).map(|table| table.tokens.start).collect();
     let mut list = Vec::with_capacity(source.len());
@@ -115,6 +116,26 @@ fn left_out(source: Source<'_>, blocks: &[Block]) -> Vec<Span> {
     spans.push(1..at);
     spans.retain(|span| !span.is_empty());
     spans
+}
+
+/// What calls say of character sets and weights: `CAST(a AS CHAR(3) CHARACTER SET latin1)`, `CHAR(77 USING utf8mb4)`,
+/// `WEIGHT_STRING(a AS CHAR(3))`.
+fn character_sets(source: Source<'_>) -> Vec<Span> {
+    let calls = (0..source.len()).filter(|i| source.op(i + 1, "("));
+    let said = |i: usize| {
+        let inside = i + 2..source.close(i + 1);
+        let rest_from = |word| source.find(&inside, |at| source.word(at, word))..inside.end;
+        match () {
+            () if source.word(i, "CHAR") => rest_from("USING"),
+            () if source.word(i, "WEIGHT_STRING") => rest_from("AS"),
+            () if source.any_word(i, &["CAST", "CONVERT"]) => {
+                let at = source.find(&inside, |at| source.words(at, &["CHARACTER", "SET"]));
+                at..inside.end.min(at + 3)
+            }
+            () => 0..0,
+        }
+    };
+    calls.map(said).filter(|span| !span.is_empty()).collect()
 }
 
 /// One token in sqlparser's words; `None` for a hint.
