@@ -195,12 +195,14 @@ fn insert_info(parts: &[(&Vec<u64>, &OkInfo)], duplicates: Duplicates, warnings:
                 *told
             }
             (_, Duplicates::Fail) => 0,
-            (_, Duplicates::LeftOut) => 1_u64.saturating_sub(ok.affected_rows),
             // With CLIENT_FOUND_ROWS a row that was there and did not change counts like a new one.
-            (_, Duplicates::Changed { id_tells: true })
+            (_, Duplicates::Changed { id_tells: true, .. })
                 if ok.affected_rows == 1 && ok.last_insert_id == 0 =>
             {
                 1
+            }
+            (_, Duplicates::LeftOut | Duplicates::Changed { ignore: true, .. }) => {
+                1_u64.saturating_sub(ok.affected_rows)
             }
             // The new row counts one, each old row another.
             (_, Duplicates::Replaced | Duplicates::Changed { .. }) => ok.affected_rows.saturating_sub(1),

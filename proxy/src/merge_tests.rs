@@ -81,12 +81,13 @@ fn parts_of_one_row_say_by_their_counts_what_the_info_would() {
         told(vec![one(1), one(2), one(0)], Duplicates::Replaced),
         "Records: 3  Duplicates: 1  Warnings: 0"
     );
-    let changed = Duplicates::Changed { id_tells: true };
-    let same = ok(1, 0, "", vec![]);
-    assert_eq!(
-        told(vec![ok(1, 8, "", vec![]), ok(2, 9, "", vec![]), same], changed),
-        "Records: 3  Duplicates: 2  Warnings: 0"
-    );
+    let changed = |ignore| Duplicates::Changed { id_tells: true, ignore };
+    let same = || ok(1, 0, "", vec![]);
+    let parts = || vec![ok(1, 8, "", vec![]), ok(2, 9, "", vec![]), same()];
+    assert_eq!(told(parts(), changed(false)), "Records: 3  Duplicates: 2  Warnings: 0");
+    assert_eq!(told(parts(), changed(true)), "Records: 3  Duplicates: 1  Warnings: 0");
+    let ignored = Duplicates::Changed { id_tells: false, ignore: true };
+    assert_eq!(told(vec![one(1), one(2), one(0)], ignored), "Records: 3  Duplicates: 1  Warnings: 0");
     let two = ok(3, 0, "Sätze: 2  Duplikate: 1  Warnungen: 0", vec![]);
     let mixed = inserts(&[&[1, 3], &[2]], Duplicates::Replaced);
     assert_eq!(info(&mixed, vec![two, one(2)]), "Sätze: 3  Duplikate: 2  Warnungen: 0");

@@ -243,6 +243,8 @@ pub enum Duplicates {
     Changed {
         /// The OK of a new row shows its id, that of an old one does not unless it changed.
         id_tells: bool,
+        /// With IGNORE the info text counts the rows that had no effect, and not those that changed one.
+        ignore: bool,
     },
 }
 

@@ -75,6 +75,8 @@ INSERT INTO user (id, name) VALUES (1);
 -- case insert ignore
 INSERT IGNORE INTO user (id, name) VALUES (5, 'dup'), (5001, 'new');
 INSERT IGNORE INTO user (id, name) VALUES (5, 'dup');
+INSERT IGNORE INTO user (id, name) VALUES (5, 'other'), (6, 'name6'), (5005, 'new') ON DUPLICATE KEY UPDATE name = VALUES(name);
+INSERT IGNORE INTO user (id, name) VALUES (5, 'changed') ON DUPLICATE KEY UPDATE name = VALUES(name);
 INSERT IGNORE INTO user (id, name, age) VALUES (5002, 'cut', 999);
 
 -- case on duplicate key update

@@ -123,7 +123,7 @@ fn duplicates(cx: &Context<'_>, insert: &Insert) -> Duplicates {
     match () {
         () if insert.replace => Duplicates::Replaced,
         () if insert.on_duplicate.is_some() => {
-            Duplicates::Changed { id_tells: cx.schema.auto_increment().is_some() }
+            Duplicates::Changed { id_tells: cx.schema.auto_increment().is_some(), ignore: insert.ignore }
         }
         () if insert.ignore => Duplicates::LeftOut,
         () => Duplicates::Fail,
