@@ -12,10 +12,7 @@ use wire::{
     packet::{ErrInfo, Execute, ParamType, ParamValue, value::kind},
 };
 
-use crate::{
-    relay::Fault,
-    session::{Flow, Session},
-};
+use crate::session::{Flow, Session};
 
 /// Variants of one statement that are kept prepared; `max_prepared_stmt_count` is shared by all of
 /// home's connections, so the oldest gives way. Ten shards fit, and a scatter.
@@ -92,6 +89,9 @@ impl Session {
         for execution in executions {
             self.send_payload(&execution);
         }
+        if !read.reusable {
+            self.forget_variant(id, &read.text.sql);
+        }
         self.flush().await?;
         if unread.is_none() {
             let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
@@ -122,10 +122,7 @@ impl Session {
             Err(error) => return Ok(Err(error)),
         };
         let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
-        if !prepared.long.is_empty() {
-            return Ok(Err(sent_ahead()));
-        }
-        Ok(Ok(self.execution(prepared, payload, variant, &text.params)?))
+        Ok(self.execution(prepared, payload, variant, &text.params))
     }
 
     /// Prepares another text in the place of statement `id`: its id and the COM_STMT_EXECUTE that runs it with
@@ -143,20 +140,32 @@ impl Session {
             Err(error) => return Ok(Err(error)),
         };
         let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
-        if !prepared.long.is_empty() {
-            own::queue_close(&mut self.relay.home, new);
-            return Ok(Err(sent_ahead()));
-        }
         let all: Vec<usize> = (0..usize::from(prepared.params)).collect();
-        Ok(Ok((new, self.execution(prepared, payload, new, &all)?)))
+        let execution = self.execution(prepared, payload, new, &all);
+        if execution.is_err() {
+            own::queue_close(&mut self.relay.home, new);
+        }
+        Ok(execution.map(|execution| (new, execution)))
     }
 
     /// The client's COM_STMT_EXECUTE for another statement, whose parameters are the client's of these numbers.
-    fn execution(&self, prepared: &Prepared, payload: &[u8], id: u32, params: &[usize]) -> Flow<Vec<u8>> {
+    fn execution(
+        &self,
+        prepared: &Prepared,
+        payload: &[u8],
+        id: u32,
+        params: &[usize],
+    ) -> Result<Vec<u8>, ErrInfo> {
+        if !prepared.long.is_empty() {
+            return Err(elsewhere(
+                "parameters sent with COM_STMT_SEND_LONG_DATA",
+                "bind them in COM_STMT_EXECUTE",
+            ));
+        }
         let caps = self.relay.caps;
         Execute::parse(payload, caps, usize::from(prepared.params), &prepared.types, &[])
             .and_then(|execute| execute.with_params(id, params, caps))
-            .map_err(|error| Fault::Client(error.into()))
+            .map_err(|_| elsewhere("parameters that only the server can read", "bind them with other types"))
     }
 
     /// The id of the variant with this text; prepares it if need be.
@@ -185,11 +194,22 @@ impl Session {
             }
         }
     }
+
+    /// Closes the variant with this text behind what was sent for it.
+    fn forget_variant(&mut self, id: u32, sql: &[u8]) {
+        let Some(prepared) = self.prepared.get_mut(&id) else { return };
+        let found = prepared.variants.iter().position(|variant| variant.sql == sql);
+        if let Some(at) = found {
+            own::queue_close(&mut self.relay.home, prepared.variants.remove(at).id);
+        }
+    }
 }
 
-fn sent_ahead() -> ErrInfo {
-    let text = "Shunt: parameters sent with COM_STMT_SEND_LONG_DATA cannot be used where another statement runs in the \
-                place of this one; bind them in COM_STMT_EXECUTE";
+/// Another statement runs in the place of the client's, and cannot have these parameters.
+fn elsewhere(what: &str, advice: &str) -> ErrInfo {
+    let text = format!(
+        "Shunt: {what} cannot be used where another statement runs in the place of this one; nothing was done: {advice}"
+    );
     ErrInfo::new(1235, b"42000", text)
 }
 

@@ -73,7 +73,8 @@ fn shard_read(out: &mut String, read: &ShardRead) {
         [one] => vec![shards(&one.shards)],
         several => several.iter().map(|one| format!("{} {}", one.table, shards(&one.shards))).collect(),
     };
-    let _ = writeln!(out, "{kind} to {}{locking}", targets.join("; "));
+    let anew = if read.reusable { "" } else { ", prepared anew each time" };
+    let _ = writeln!(out, "{kind} to {}{locking}{anew}", targets.join("; "));
     if let ColumnSource::Execute(unread) = &read.columns {
         text_with_parameters(out, "columns", unread);
     }

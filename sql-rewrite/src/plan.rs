@@ -113,6 +113,9 @@ pub struct ShardRead {
     pub locking: bool,
     /// Where the column definitions that the client sees come from.
     pub columns: ColumnSource,
+    /// Prepared, it may be executed more than once. MariaDB's second execution of a derived table beside subqueries
+    /// takes outer references for unknown columns, or gives other rows (MDEV-30073 and its like).
+    pub reusable: bool,
 }
 
 /// The shards that one reference reads.

@@ -34,6 +34,6 @@ pub enum Value {
 impl Value {
     /// Only home knows it.
     pub(crate) fn is_hidden(&self) -> bool {
-        *self == Self::LongData
+        matches!(self, Self::LongData | Self::Foreign)
     }
 }

@@ -56,6 +56,9 @@ SELECT id FROM user WHERE score >= ALL (SELECT score FROM user);
 SELECT id FROM user WHERE (name, active) IN (SELECT name, 1 - active FROM user WHERE id = 9);
 SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM orders), (SELECT name FROM user WHERE id = 5);
 SELECT o.id, (SELECT u.name FROM user u WHERE u.age > 20) FROM orders o WHERE o.id < 3;
+-- params 7
+SELECT ? FROM user u WHERE u.age IN (SELECT v.age FROM user v WHERE v.name = u.name);
+SELECT id FROM user u WHERE u.age IN (SELECT v.age FROM user v WHERE v.name = u.name AND v.id > u.id);
 -- params 30, 9
 SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM user u WHERE u.id = o.user_id AND u.age > ?) AND o.id < ?;
 -- params 'name4', 5

@@ -59,7 +59,9 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
     }
     let as_sent = rewrite.derived.is_empty() && !references.iter().any(respells_names);
     let columns = if as_sent { ColumnSource::Rename } else { unread::columns(first)? };
-    Ok(Plan::ShardRead(ShardRead { reads: rewrite.reads, text, locking, columns }))
+    let reusable =
+        rewrite.derived.is_empty() || !first.facts.server.mariadb || first.parsed.blocks.len() == 1;
+    Ok(Plan::ShardRead(ShardRead { reads: rewrite.reads, text, locking, columns, reusable }))
 }
 
 /// The statement while its references are substituted.
