@@ -1,4 +1,5 @@
-//! The random oracle itself: without Shunt it finds nothing, and what is doctored it finds and makes short.
+//! The random oracle: through Shunt it finds nothing. And the oracle itself: without Shunt it finds nothing either, and
+//! what is doctored it finds and makes short.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -16,8 +17,15 @@ use tests::{
     home::Home,
     servers::Kind,
 };
+use topology::Phase;
 
 const SEED: u64 = 7;
+
+/// Statements that run through Shunt, each in every phase.
+const STATEMENTS: u64 = 5_000;
+
+/// The most refusals, in percent of the comparisons.
+const MOST_REFUSED: u64 = 11;
 
 /// So many cases are enough for each mutant.
 const CASES: u64 = 400;
@@ -26,6 +34,25 @@ async fn nothing_differs(server: Kind) -> Outcome {
     let options = Options { server, seed: SEED, from: 0, statements: 1_000, only: None, phases: Vec::new() };
     let report = campaign::run(&options).await?;
     assert!(report.comparisons >= 900 && report.refusals == 0, "{}", report.told);
+    assert!(report.unsteady.is_empty(), "{:#?}", report.unsteady);
+    Ok(())
+}
+
+/// Through Shunt in each phase a statement gives what it gives directly, or is refused by name.
+async fn through_shunt(server: Kind) -> Outcome {
+    let options = Options {
+        server,
+        seed: SEED,
+        from: 0,
+        statements: STATEMENTS,
+        only: None,
+        phases: Phase::ALL.to_vec(),
+    };
+    let report = campaign::run(&options).await?;
+    assert!(report.comparisons >= STATEMENTS * 7 / 2, "{}", report.told);
+    let share = report.refusals * 100 / report.comparisons;
+    assert!(share <= MOST_REFUSED, "{share} % refused: {}", report.told);
+    assert!(report.differences.is_empty(), "{}", report.differences.join("\n"));
     assert!(report.unsteady.is_empty(), "{:#?}", report.unsteady);
     Ok(())
 }
@@ -71,6 +98,16 @@ async fn without_shunt_nothing_differs_on_mysql() {
 #[tokio::test]
 async fn without_shunt_nothing_differs_on_mariadb() {
     nothing_differs(Kind::MariaDb).await.unwrap();
+}
+
+#[tokio::test]
+async fn through_shunt_nothing_differs_on_mysql() {
+    through_shunt(Kind::MySql).await.unwrap();
+}
+
+#[tokio::test]
+async fn through_shunt_nothing_differs_on_mariadb() {
+    through_shunt(Kind::MariaDb).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,7 +11,12 @@ use super::{
     schema::Schema,
     shrink::{Shrunk, kind, shrink},
 };
-use crate::{Outcome, home::Home, same::known, servers::Kind as Server};
+use crate::{
+    Outcome,
+    home::Home,
+    same::{Protocol, known},
+    servers::Kind as Server,
+};
 
 /// More differences than that are not made short: somebody has enough to do.
 const MOST_SHRUNK: usize = 12;
@@ -84,6 +89,13 @@ pub async fn run(options: &Options) -> Outcome<Report> {
         set_up.as_secs_f64(),
         runner.tally.told()
     );
+    if let Some(only) = options.only {
+        let case = Case::new(&runner.fixture.schema, options.seed, only);
+        for statement in case.statements() {
+            let (sql, values) = statement.node.render(case.protocol == Protocol::Prepared);
+            report.told.push_str(&format!("  {:?}: {sql}; {values:?}\n", case.protocol));
+        }
+    }
     for (signature, count) in seen.into_iter().filter(|(_, count)| *count > 1) {
         report.told.push_str(&format!("  {count} times: {signature}\n"));
     }
@@ -161,7 +173,14 @@ fn script(runner: &Runner, options: &Options, shrunk: &Shrunk) -> String {
             Step::Statement(statement) => line(&format!("{};", statement.node.render(false).0)),
         }
     }
+    // The same in several phases, or in both executions of a prepared statement, is told once.
+    let mut told = Vec::new();
     for difference in &shrunk.found {
+        let this = (&difference.finding.way, &difference.finding.what);
+        if told.contains(&this) {
+            continue;
+        }
+        told.push(this);
         line(&format!("-- {}: {}", difference.finding.way, difference.finding.what));
         for (who, answer) in ["directly", "Shunt   "].into_iter().zip(&difference.answers) {
             line(&format!("--   {who}: {}", answer.replace('\n', "\n--   ")));

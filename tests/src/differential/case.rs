@@ -71,7 +71,9 @@ impl Statement {
     /// A statement that may change a table.
     #[must_use]
     pub fn write(class: &'static str, node: Node, table: usize) -> Self {
-        let warnings = if class.starts_with("insert") { Warnings::Exact } else { Warnings::AnyOrder };
+        // Duplicates that IGNORE leaves out are warned of without a row's number, in 0011 shard by shard.
+        let in_order = class.starts_with("insert") && !node.render(false).0.contains(" IGNORE ");
+        let warnings = if in_order { Warnings::Exact } else { Warnings::AnyOrder };
         Self { writes: vec![table], warnings, ..Self::read(class, node) }
     }
 
@@ -79,6 +81,12 @@ impl Statement {
     #[must_use]
     pub fn frame(class: &'static str, text: impl Into<Node>) -> Self {
         Self { text_only: true, warnings: Warnings::Exact, ..Self::read(class, text.into()) }
+    }
+
+    /// Whether it may take back what statements before it wrote.
+    #[must_use]
+    pub fn undoes(&self) -> bool {
+        self.node.render(false).0.starts_with("ROLLBACK")
     }
 
     /// How its answers are compared.

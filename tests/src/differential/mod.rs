@@ -11,7 +11,7 @@
 //! | [`value`] | parameters of every type |
 //! | [`case`] | a few statements of one session |
 //! | [`fixture`] | the tables on a server, all phases side by side |
-//! | [`runner`], [`tally`] | runs cases, compares, counts |
+//! | [`runner`], `contents`, [`tally`] | runs cases, compares answers and tables, counts |
 //! | [`campaign`] | a whole run |
 //! | [`shrink`] | makes a failing case short |
 
@@ -21,6 +21,7 @@ pub mod campaign;
 pub mod case;
 mod change;
 mod condition;
+mod contents;
 mod expr;
 pub mod fixture;
 mod from;

@@ -1,6 +1,6 @@
 //! Runs cases: each statement on the copy and on every way at once, and compares.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use mysql_async::Opts;
@@ -8,12 +8,12 @@ use tokio::time::timeout;
 
 use super::{
     case::{Case, Statement, Step},
-    fixture::{Fixture, Part, TWIN, Way},
-    schema::Table,
+    contents::Contents,
+    fixture::{Fixture, TWIN, Way},
     tally::Tally,
 };
 use crate::{
-    Failure, Outcome,
+    Outcome,
     client::{Client, Reply, Row},
     same::{
         Finding, Protocol,
@@ -68,6 +68,8 @@ struct Run<'c> {
     /// The ways that still do as the copy does.
     live: Vec<bool>,
     found: Vec<Difference>,
+    /// The copy's rows of tables that were written, after the last statement.
+    before: BTreeMap<usize, Vec<Row>>,
     /// Tables that may differ from their seeds.
     touched: Vec<usize>,
 }
@@ -149,7 +151,7 @@ impl Runner {
     }
 
     async fn run_on(&mut self, case: &Case, live: Vec<bool>) -> Outcome<Vec<Difference>> {
-        let mut run = Run { case, live, found: Vec::new(), touched: Vec::new() };
+        let mut run = Run { case, live, found: Vec::new(), before: BTreeMap::new(), touched: Vec::new() };
         for step in &case.steps {
             if !run.live.contains(&true) {
                 break;
@@ -198,7 +200,7 @@ impl Runner {
                 .await;
         let mut answers = answers.into_iter();
         run.touched.extend(&statement.writes);
-        let mut failed = Vec::new();
+        let (mut failed, mut refused) = (Vec::new(), Vec::new());
         for index in 0..self.ways.len() {
             if !run.live[index] {
                 continue;
@@ -209,6 +211,7 @@ impl Runner {
             let differences = match answers.next() {
                 Some(Ok(here)) if here.refused() => {
                     run.live[index] = false;
+                    refused.push(index);
                     self.tally.refused(statement.class, way.label(), here.error().unwrap_or_default());
                     continue;
                 }
@@ -225,88 +228,46 @@ impl Runner {
             run.add(index, way, statement, differences, told);
         }
         if let Some(error) = there.error_code() {
-            self.tally.error(statement.class, error);
+            self.tally.error(statement.class, error, run.case.index);
         }
         for index in failed {
             let opts = self.ways[index].1.opts.clone();
             self.ways[index].1 = Session::connect(opts).await?;
         }
-        for table in &statement.writes {
-            self.compare_table(run, statement, *table).await?;
+        let written = if statement.undoes() { run.touched.clone() } else { statement.writes.clone() };
+        for table in written {
+            self.compare_table(run, statement, table, &refused).await?;
         }
         Ok(())
     }
 
-    async fn compare_table(&mut self, run: &mut Run<'_>, statement: &Statement, index: usize) -> Outcome {
-        let (wanted, contents) = self.contents(index).await?;
-        for (way, found) in contents {
-            if run.live[way] {
-                let name = &self.fixture.schema.tables[index].name;
-                let differences = found
-                    .into_iter()
-                    .flat_map(|(label, rows, misplaced)| {
-                        compare::tables(&format!("{name} ({label})"), &wanted, &rows)
-                            .into_iter()
-                            .chain(misplaced)
-                    })
-                    .collect();
-                run.add(way, &self.ways[way].0, statement, differences, [String::new(), String::new()]);
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of a table: of the copy, and of each side of each way, with what is in a wrong shard.
-    #[expect(clippy::type_complexity, reason = "used in one place")]
-    async fn contents(
+    /// Ways that ran the statement have the copy's rows; those that refused it have the rows from before it.
+    async fn compare_table(
         &mut self,
+        run: &mut Run<'_>,
+        statement: &Statement,
         index: usize,
-    ) -> Outcome<(Vec<Row>, Vec<(usize, Vec<(String, Vec<Row>, Option<String>)>)>)> {
+        refused: &[usize],
+    ) -> Outcome {
+        let contents = self.contents(index).await?;
         let table = &self.fixture.schema.tables[index];
-        let twin = Way { schema: TWIN.to_owned(), phase: None };
-        let mut parts: Vec<(Option<usize>, Part)> =
-            twin.parts(table).into_iter().map(|part| (None, part)).collect();
-        for (number, (way, ..)) in self.ways.iter().enumerate() {
-            parts.extend(way.parts(table).into_iter().map(|part| (Some(number), part)));
+        let before = run.before.insert(index, contents.twin.clone());
+        let before = before.as_ref().unwrap_or(&self.seeds[index]);
+        for (way, sides) in contents.ways {
+            let wanted = match (run.live[way], refused.contains(&way)) {
+                (_, true) => before,
+                (true, false) => &contents.twin,
+                (false, false) => continue,
+            };
+            let found = sides.iter().flat_map(|side| side.differences(&table.name, wanted)).collect();
+            run.add(way, &self.ways[way].0, statement, found, [String::new(), String::new()]);
         }
-        let all: Vec<String> =
-            parts.iter().enumerate().map(|(at, (_, part))| select(at, part, table)).collect();
-        let Some(Reply::Rows(_, rows, _)) = self.reader.query(&all.join(" UNION ALL ")).await?.pop() else {
-            return Err(Failure::from(format!("cannot read {}", table.name)));
-        };
-        let mut by_part: Vec<Vec<Row>> = vec![Vec::new(); parts.len()];
-        let mut misplaced: Vec<Option<String>> = vec![None; parts.len()];
-        for mut row in rows {
-            let rest = row.split_off(2);
-            let at: usize = text(&row[0]).parse()?;
-            if text(&row[1]) != "1" {
-                misplaced[at] = Some(format!("{} is in {}", compare::show(&rest), parts[at].1.name));
-            }
-            by_part[at].push(rest);
-        }
-        let mut wanted = std::mem::take(&mut by_part[0]);
-        wanted.sort();
-        let mut ways: Vec<(usize, Vec<(String, Vec<Row>, Option<String>)>)> = Vec::new();
-        for (at, (way, part)) in parts.into_iter().enumerate() {
-            let Some(way) = way else { continue };
-            let rows = std::mem::take(&mut by_part[at]);
-            let label = format!("{:?}", part.side);
-            if ways.last().is_none_or(|(last, _)| *last != way) {
-                ways.push((way, Vec::new()));
-            }
-            let Some((_, sides)) = ways.last_mut() else { continue };
-            match sides.last_mut().filter(|(last, ..)| *last == label) {
-                Some((_, all, wrong)) => {
-                    all.extend(rows);
-                    *wrong = wrong.take().or(misplaced[at].take());
-                }
-                None => sides.push((label, rows, misplaced[at].take())),
-            }
-        }
-        for (_, rows, _) in ways.iter_mut().flat_map(|(_, sides)| sides) {
-            rows.sort();
-        }
-        Ok((wanted, ways))
+        Ok(())
+    }
+
+    async fn contents(&mut self, index: usize) -> Outcome<Contents> {
+        let ways: Vec<&Way> = self.ways.iter().map(|(way, ..)| way).collect();
+        Contents::read(&mut self.reader, &self.fixture.schema.tables[index], &ways).await
     }
 
     /// Brings sessions and tables back to where cases begin.
@@ -321,9 +282,7 @@ impl Runner {
         touched.sort_unstable();
         touched.dedup();
         for table in touched {
-            let (twin, ways) = self.contents(table).await?;
-            let sides = ways.iter().flat_map(|(_, sides)| sides);
-            if twin != self.seeds[table] || sides.into_iter().any(|(_, rows, _)| *rows != self.seeds[table]) {
+            if !self.contents(table).await?.are(&self.seeds[table]) {
                 self.reset(table).await?;
             }
         }
@@ -336,7 +295,7 @@ impl Runner {
     /// What the server says.
     pub async fn reset(&mut self, table: usize) -> Outcome {
         self.fixture.reset(table).await?;
-        let (rows, _) = self.contents(table).await?;
+        let rows = self.contents(table).await?.twin;
         if self.seeds.len() <= table {
             self.seeds.resize(table + 1, Vec::new());
         }
@@ -359,7 +318,13 @@ impl Run<'_> {
         }
         // What follows would differ because of it.
         self.live[index] = false;
-        let (sql, _) = statement.node.render(false);
+        let (mut sql, _) = statement.node.render(false);
+        if sql.starts_with("EXECUTE ") {
+            // What it runs is in the PREPARE before it.
+            let all: Vec<String> =
+                self.case.statements().map(|statement| statement.node.render(false).0).collect();
+            sql = all.join("; ");
+        }
         let way = format!("{} {:?}", way.label(), self.case.protocol);
         self.found.extend(differences.into_iter().map(|what| Difference {
             finding: Finding { statement: sql.clone(), way: way.clone(), what },
@@ -392,14 +357,4 @@ async fn ask(
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {} s", ANSWER_LIMIT.as_secs()).into()),
     }
-}
-
-/// The rows of a part: its number, whether the row belongs there, and all columns.
-fn select(at: usize, part: &Part, table: &Table) -> String {
-    let here = part.shard.as_ref().map_or("1".to_owned(), |(id, number)| format!("({number} = {id})"));
-    format!("SELECT {at}, {here}, {} FROM {}", table.all_names(), part.name)
-}
-
-fn text(value: &Option<Vec<u8>>) -> String {
-    value.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned()
 }

@@ -34,7 +34,7 @@ const SETTINGS: [&str; 14] = [
     "SET group_concat_max_len = 16",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET autocommit = 0",
-    "SET sql_safe_updates = 1",
+    "SET lc_time_names = 'de_DE'",
 ];
 
 fn frame(class: &'static str, text: impl Into<Node>) -> Step {

@@ -9,8 +9,8 @@ pub struct Tally {
     compared: BTreeMap<&'static str, u64>,
     /// By reason: refusals, by phase and class.
     refused: BTreeMap<String, BTreeMap<(String, &'static str), u64>>,
-    /// By class: the server's own errors, by code.
-    errors: BTreeMap<&'static str, BTreeMap<u16, u64>>,
+    /// By class: the server's own errors, by code, with a case that gives it.
+    errors: BTreeMap<&'static str, BTreeMap<u16, (u64, u64)>>,
 }
 
 impl Tally {
@@ -26,8 +26,8 @@ impl Tally {
     }
 
     /// An error that the copy gave.
-    pub fn error(&mut self, class: &'static str, code: u16) {
-        *self.errors.entry(class).or_default().entry(code).or_default() += 1;
+    pub fn error(&mut self, class: &'static str, code: u16, case: u64) {
+        self.errors.entry(class).or_default().entry(code).or_insert((0, case)).0 += 1;
     }
 
     /// How many comparisons.
@@ -49,17 +49,17 @@ impl Tally {
         let (comparisons, refusals) = (self.comparisons(), self.refusals());
         line(&mut out, &format!("{comparisons} comparisons (a statement in a phase)"));
         for (class, count) in &self.compared {
-            let errors: u64 = self.errors.get(class).map_or(0, |codes| codes.values().sum());
             let codes: Vec<String> = self
                 .errors
                 .get(class)
                 .iter()
-                .flat_map(|codes| codes.iter().map(|(code, count)| format!("{code}: {count}")))
+                .flat_map(|codes| {
+                    codes.iter().map(|(code, (count, case))| format!("{code}: {count} (case {case})"))
+                })
                 .collect();
-            let told = if errors > 0 {
-                format!("; the server's errors {}", codes.join(", "))
-            } else {
-                String::new()
+            let told = match codes.is_empty() {
+                true => String::new(),
+                false => format!("; the server's errors {}", codes.join(", ")),
             };
             line(&mut out, &format!("  {count:>8} {class}{told}"));
         }

@@ -3,17 +3,14 @@
 use super::kind::Kind;
 use crate::client::{Typed, Value};
 
-/// The number of each integer type and of its bytes, in the order of [`Kind::Integer`].
-const INTEGERS: [(u8, usize); 5] = [(0x01, 1), (0x02, 2), (0x09, 4), (0x03, 4), (0x08, 8)];
+/// The number of each integer type and of its bytes, in the order of [`Kind::Integer`]. MariaDB takes no MEDIUMINT.
+const INTEGERS: [(u8, usize); 5] = [(0x01, 1), (0x02, 2), (0x03, 4), (0x03, 4), (0x08, 8)];
 const FLOAT: u8 = 0x04;
 const DOUBLE: u8 = 0x05;
 const TIMESTAMP: u8 = 0x07;
 const DATE: u8 = 0x0a;
 const TIME: u8 = 0x0b;
 const DATETIME: u8 = 0x0c;
-const YEAR: u8 = 0x0d;
-const BIT: u8 = 0x10;
-const JSON: u8 = 0xf5;
 const DECIMAL: u8 = 0xf6;
 const BLOB: u8 = 0xfc;
 const VAR_STRING: u8 = 0xfd;
@@ -26,7 +23,8 @@ pub fn typed(kind: Kind, literal: &str) -> Option<Value> {
         Kind::Integer { size, unsigned } => integer(size, unsigned, literal)?,
         Kind::Bool => integer(0, false, literal)?,
         Kind::Zerofill => integer(3, true, literal)?,
-        Kind::Year => (YEAR, true, literal.parse::<u16>().ok()?.to_le_bytes().to_vec()),
+        // MySQL takes no YEAR and no BIT as parameter.
+        Kind::Year => integer(1, true, literal)?,
         Kind::Decimal(..) => (DECIMAL, false, with_length(literal.as_bytes())?),
         Kind::Float => (FLOAT, false, literal.parse::<f32>().ok()?.to_le_bytes().to_vec()),
         Kind::Double => (DOUBLE, false, literal.parse::<f64>().ok()?.to_le_bytes().to_vec()),
@@ -35,9 +33,10 @@ pub fn typed(kind: Kind, literal: &str) -> Option<Value> {
         }
         Kind::VarChar(..) => (VAR_STRING, false, with_length(unquoted(literal)?.as_bytes())?),
         Kind::LongText(_) => (BLOB, false, with_length(unquoted(literal)?.as_bytes())?),
-        Kind::Json => (JSON, false, with_length(unquoted(literal)?.as_bytes())?),
+        // MariaDB takes no JSON.
+        Kind::Json => (BLOB, false, with_length(unquoted(literal)?.as_bytes())?),
         Kind::Binary(_) | Kind::VarBinary(_) | Kind::Blob => (BLOB, false, with_length(&hex(literal)?)?),
-        Kind::Bit(length) => (BIT, true, with_length(&bits(length, literal)?)?),
+        Kind::Bit(_) => (INTEGERS[4].0, true, bits(literal)?),
         Kind::Date => (DATE, false, date(unquoted(literal)?.as_str())?),
         Kind::DateTime(_) => (DATETIME, false, date(unquoted(literal)?.as_str())?),
         Kind::Timestamp(_) => (TIMESTAMP, false, date(unquoted(literal)?.as_str())?),
@@ -70,9 +69,9 @@ fn hex(literal: &str) -> Option<Vec<u8>> {
 }
 
 /// `b'…'`.
-fn bits(length: u8, literal: &str) -> Option<Vec<u8>> {
+fn bits(literal: &str) -> Option<Vec<u8>> {
     let value = u64::from_str_radix(literal.strip_prefix("b'")?.strip_suffix('\'')?, 2).ok()?;
-    Some(value.to_be_bytes()[8 - usize::from(length).div_ceil(8)..].to_vec())
+    Some(value.to_le_bytes().to_vec())
 }
 
 /// `YYYY-MM-DD[ hh:mm:ss[.ffffff]]`.
@@ -131,7 +130,7 @@ mod tests {
             [11, 0xe8, 7, 2, 29, 1, 2, 3, 0x20, 0xa1, 7, 0]
         );
         assert_eq!(bytes(Kind::Time(0), "'-838:59:59'"), [12, 1, 34, 0, 0, 0, 22, 59, 59, 0, 0, 0, 0]);
-        assert_eq!(bytes(Kind::Bit(11), "b'11'"), [0xfc, 2, 0, 0, 3]);
+        assert_eq!(bytes(Kind::Bit(11), "b'11'"), [3, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes(Kind::Blob, "x'ff00'"), [0xfc, 2, 0, 0xff, 0]);
     }
 

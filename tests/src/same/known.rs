@@ -2,30 +2,90 @@
 
 use super::Finding;
 
-/// The server itself tells other key flags, and on MariaDB other lengths of what is computed, where it reads a column
-/// from a temporary table; whether it makes one depends on its statistics.
+/// Of what comes out of a temporary table the server itself tells other flags and origins, and other lengths and types
+/// of what is computed; whether it makes one depends on its statistics. So it does where it turns an outer join
+/// into an inner one, and of a choice that it sees to be constant. A read of several shards has the definitions of the prepared statement, which knows of neither.
 #[must_use]
 pub fn by_the_servers_plan(finding: &Finding) -> bool {
+    let choices = ["IF(", "CASE "];
+    if finding.what.starts_with("nullability") && choices.iter().any(|it| finding.statement.contains(it)) {
+        return true;
+    }
     let words = ["JOIN", "DISTINCT", "GROUP BY", "UNION", "INTERSECT", "EXCEPT", "OVER", "(SELECT"];
-    let what = ["key flags", "computed column"].iter().any(|text| finding.what.starts_with(text));
-    what && words.iter().any(|word| finding.statement.contains(word))
+    let what = ["key flags", "nullability", "origin", "computed column"];
+    let named =
+        words.iter().any(|word| finding.statement.contains(word)) || joins_by_comma(&finding.statement);
+    named && what.iter().any(|text| finding.what.starts_with(text))
 }
 
-/// The server turns an outer join into an inner one where NULLs do not pass the conditions, and MariaDB tells so in the
-/// end, but not yet when it prepares the statement.
-fn by_an_outer_join(finding: &Finding) -> bool {
-    let words = ["LEFT JOIN", "RIGHT JOIN"];
-    finding.what.starts_with("nullability") && words.iter().any(|word| finding.statement.contains(word))
+/// `FROM a, b`.
+fn joins_by_comma(statement: &str) -> bool {
+    let from = statement.split_once(" FROM ").map_or("", |(_, rest)| rest);
+    let end = [" WHERE ", " GROUP ", " HAVING ", " ORDER ", " LIMIT "]
+        .iter()
+        .filter_map(|word| from.find(word))
+        .min();
+    from[..end.unwrap_or(from.len())].contains(", ")
+}
+
+/// MariaDB takes outer references for unknown columns when it executes a prepared statement for the second time
+/// (MDEV-30073 and its like): it failed itself, and Shunt's statement, which is another one, did not.
+fn by_the_servers_second_execution(finding: &Finding) -> bool {
+    let (here, there) = finding.what.split_once(" instead of ").unwrap_or_default();
+    finding.way.ends_with("Prepared") && here.ends_with(" rows") && there.starts_with("ERROR 1054 ")
 }
 
 /// Why a finding is none, if it is none: nothing but what the server's own plan decides.
 #[must_use]
 pub fn known(finding: &Finding) -> Option<&'static str> {
     match () {
-        () if by_an_outer_join(finding) => Some("nullability of columns of an outer join"),
         () if by_the_servers_plan(finding) => {
             Some("definitions of columns that may come from a temporary table")
         }
+        () if by_the_servers_second_execution(finding) => {
+            Some("unknown columns in a second execution on MariaDB itself")
+        }
         () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(statement: &str, way: &str, what: &str) -> Finding {
+        Finding { statement: statement.to_owned(), way: way.to_owned(), what: what.to_owned() }
+    }
+
+    #[test]
+    fn only_definitions_behind_a_temporary_table_are_known() {
+        let known = |statement: &str, what: &str| known(&finding(statement, "0111 Prepared", what)).is_some();
+        assert!(known("SELECT a.x FROM a, b WHERE a.x = b.x", "key flags of `x`: 0x3 instead of 0x1"));
+        assert!(known("SELECT x FROM a JOIN b USING (x)", "origin of `x`: …"));
+        assert!(known(
+            "SELECT IF(1 = 1, x, y) FROM a",
+            "nullability of `IF(1 = 1, x, y)`: 0x1 instead of 0x0"
+        ));
+        assert!(!known("SELECT x FROM a ORDER BY x, y", "nullability of `x`: 0x1 instead of 0x0"));
+        assert!(!known("SELECT x FROM a WHERE x IN (1, 2)", "key flags of `x`: 0x3 instead of 0x1"));
+        assert!(!known("SELECT x FROM a JOIN b USING (x)", "column `x`: …"));
+        assert!(!known("SELECT x FROM a JOIN b USING (x)", "a row (1) instead of (2)"));
+    }
+
+    #[test]
+    fn an_unknown_column_is_known_only_where_the_server_itself_had_it_at_last() {
+        let second = |way: &str, what: &str| known(&finding("SELECT 1", way, what)).is_some();
+        assert!(second(
+            "0111 Prepared",
+            "0 rows instead of ERROR 1054 (42S22): Unknown column 'd2.g3' in 'WHERE'"
+        ));
+        assert!(!second(
+            "0111 Text",
+            "0 rows instead of ERROR 1054 (42S22): Unknown column 'd2.g3' in 'WHERE'"
+        ));
+        assert!(!second(
+            "0111 Prepared",
+            "ERROR 1054 (42S22): Unknown column 'd2.g3' in 'WHERE' instead of 0 rows"
+        ));
     }
 }
