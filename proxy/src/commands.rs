@@ -279,7 +279,10 @@ impl Session {
             let facts = Arc::new(Facts { multi_statements: false, ..self.learnt_facts() });
             if let Some(statement) = self.plane.planner.read(sql, &facts).pop() {
                 let columns = answer.columns.iter().map(|column| column.payload().to_vec()).collect();
+                let shapes = statement.tables().iter().filter_map(|table| self.plane.gates.current(table));
+                let shapes = shapes.map(|snapshot| snapshot.schema.clone()).collect();
                 let mut prepared = Prepared::new(statement, facts, answer.ok.params, columns);
+                prepared.shapes = shapes;
                 prepared.only_asks = only_asks;
                 self.prepared.insert(answer.ok.statement_id, prepared);
             }

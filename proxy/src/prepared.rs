@@ -7,16 +7,23 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sql_rewrite::{ColumnSource, Facts, ShardRead, Statement, Text, Value};
+use topology::TableSchema;
 use wire::{
     own::{self, Answer},
     packet::{ErrInfo, Execute, ParamType, ParamValue, value::kind},
 };
 
-use crate::session::{Flow, Session};
+use crate::{
+    execute::Snapshots,
+    session::{Flow, Session},
+};
 
 /// Variants of one statement that are kept prepared; `max_prepared_stmt_count` is shared by all of
 /// home's connections, so the oldest gives way. Ten shards fit, and a scatter.
 const VARIANTS_MAX: usize = 16;
+
+/// `ER_NEED_REPREPARE`.
+const NEEDS_REPREPARE: u16 = 1615;
 
 /// One prepared statement of the client.
 #[derive(Debug)]
@@ -29,6 +36,8 @@ pub(crate) struct Prepared {
     pub params: u16,
     /// Column definitions of the unsharded table.
     pub columns: Vec<Vec<u8>>,
+    /// The shapes of its tables then, as far as they were known: behind DDL the definitions are asked for again.
+    pub shapes: Vec<Arc<TableSchema>>,
     /// Types of the last execution that told them.
     pub types: Vec<ParamType>,
     /// Parameters that were sent ahead.
@@ -54,6 +63,7 @@ impl Prepared {
             facts,
             params,
             columns,
+            shapes: Vec::new(),
             types: Vec::new(),
             long: Vec::new(),
             only_asks: false,
@@ -73,8 +83,14 @@ impl Session {
         &mut self,
         id: u32,
         read: &ShardRead,
+        snapshots: &Snapshots,
         payload: &[u8],
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
+        if read.columns == ColumnSource::Prepare
+            && let Err(error) = self.renew_columns(id, snapshots).await?
+        {
+            return Ok(Err(error));
+        }
         let unread = match &read.columns {
             ColumnSource::Execute(unread) => Some(unread),
             ColumnSource::Rename | ColumnSource::Prepare => None,
@@ -108,6 +124,34 @@ impl Session {
             }
             Answer::Ok(_) => Err(self.out_of_step()),
         }
+    }
+
+    /// Has the column definitions of statement `id` be those of the present shape of its tables.
+    async fn renew_columns(&mut self, id: u32, snapshots: &Snapshots) -> Flow<Result<(), ErrInfo>> {
+        let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
+        let now: Vec<_> = snapshots.iter().map(|snapshot| snapshot.schema.clone()).collect();
+        // The same shape is the same allocation.
+        let same = now.iter().zip(&prepared.shapes).all(|(now, then)| Arc::ptr_eq(now, then));
+        if same && now.len() == prepared.shapes.len() {
+            return Ok(Ok(()));
+        }
+        if self.learnt_facts().database != prepared.facts.database {
+            let text = "Shunt: the table was changed, and another database is in use than when this was prepared: prepare it again";
+            return Ok(Err(ErrInfo::new(NEEDS_REPREPARE, b"HY000", text)));
+        }
+        let statement = prepared.statement.clone();
+        own::queue_prepare(&mut self.relay.home, statement.text());
+        self.flush().await?;
+        let answer = match self.prepared_answer().await? {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        own::queue_close(&mut self.relay.home, answer.ok.statement_id);
+        if let Some(prepared) = self.prepared.get_mut(&id) {
+            prepared.columns = answer.columns.iter().map(|column| column.payload().to_vec()).collect();
+            prepared.shapes = now;
+        }
+        Ok(Ok(()))
     }
 
     /// The client's COM_STMT_EXECUTE of statement `id` for the variant with this text.

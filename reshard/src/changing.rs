@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
-use flag_client::HomeError;
-use topology::{Gate, GateState, Phase, Standing};
+use flag_client::{HomeConn, HomeError};
+use topology::{Gate, GateState, Phase, ShardedTable, Standing};
 
 use crate::{
     controller::REQUEST_INTERVAL,
     ddl::{self, Record, Stage},
-    sequence,
+    sequence, shape,
     term::{MIN_STAY, Term},
     work::Work,
 };
@@ -119,6 +119,12 @@ impl<W: Work> Term<W> {
     async fn note_marks(&mut self, record: &Record) -> Result<Duration, HomeError> {
         let config = self.config.clone();
         let (table, conn) = (config.table.id(), self.ballot.conn());
+        if !record.change.empties
+            && let Some(why) = not_equal(conn, &config.table).await?
+        {
+            ddl::decline(conn, table, record.token, &why).await?;
+            return Ok(LOOK_AGAIN);
+        }
         match ddl::marks(conn, &config.table).await? {
             Ok(marks) => ddl::begin(conn, table, record.token, &marks).await?,
             Err(name) => {
@@ -182,6 +188,14 @@ impl<W: Work> Term<W> {
         ddl::done(self.ballot.conn(), table, record.token).await?;
         Ok(Duration::ZERO)
     }
+}
+
+/// What goes well on legacy must go well on the shards: they have to have the same columns and keys.
+async fn not_equal(conn: &mut HomeConn, table: &ShardedTable) -> Result<Option<String>, HomeError> {
+    let columns = shape::differences(conn, table).await?;
+    let keys = shape::key_differences(conn, table).await?;
+    let first = columns.into_iter().chain(keys.into_iter().map(|(sentence, _)| sentence)).next();
+    Ok(first.map(|sentence| format!("{sentence}, so the same DDL may not be possible on all tables")))
 }
 
 fn cause(record: &Record) -> String {

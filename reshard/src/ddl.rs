@@ -252,6 +252,20 @@ pub(crate) async fn marks(
     Ok(Ok(all))
 }
 
+/// About how large a table is, with its indexes.
+///
+/// # Errors
+/// [`HomeError`].
+pub async fn bytes(conn: &mut HomeConn, name: &QualifiedName) -> Result<u64, HomeError> {
+    if !conn.mariadb() {
+        conn.run("asking for present figures", "SET SESSION information_schema_stats_expiry=0").await?;
+    }
+    let sql = "SELECT CAST(COALESCE(DATA_LENGTH,0)+COALESCE(INDEX_LENGTH,0) AS UNSIGNED) \
+               FROM information_schema.TABLES WHERE TABLE_SCHEMA=? AND TABLE_NAME=?";
+    let found: Vec<u64> = conn.rows("asking how large a table is", sql, db::name_params(name)).await?;
+    Ok(found.first().copied().unwrap_or(0))
+}
+
 /// What DDL changes about a table: its definition, and the number of its tablespace, which TRUNCATE changes too. What
 /// rows do to it (the AUTO_INCREMENT counter) is left out.
 pub(crate) async fn mark(conn: &mut HomeConn, name: &QualifiedName) -> Result<Option<String>, HomeError> {

@@ -5,6 +5,7 @@
 //! rest is made here from the answer: [`Write::program`], [`After::effects`].
 
 mod after;
+mod alter;
 mod change;
 mod change_shards;
 mod context;
@@ -43,7 +44,7 @@ pub(crate) use change::{delete as dual_delete, update as dual_update};
 pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
 pub use ddl::Ddl;
-pub(crate) use ddl::truncate;
+pub(crate) use ddl::{definition, truncate};
 pub(crate) use insert::insert as dual_insert;
 pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};

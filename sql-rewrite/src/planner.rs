@@ -268,7 +268,7 @@ impl Planning<'_> {
         match shape {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
             Shape::Unknown(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
-            Shape::Ddl(verb) => self.refuse(reasons::DDL, verb),
+            Shape::Ddl(verb) => self.definition(verb),
             Shape::Truncate => self.truncate(),
             Shape::TemporaryTable => self.refuse(reasons::TEMPORARY, "CREATE TEMPORARY TABLE"),
             Shape::Load => self.refuse(reasons::LOAD_DATA, "LOAD DATA"),
@@ -308,13 +308,37 @@ impl Planning<'_> {
     }
 
     fn truncate(&self) -> Result<Plan, Refusal> {
+        let view = self.view_for_ddl("TRUNCATE")?;
+        Ok(Plan::Ddl(Box::new(plan::truncate(self.statement.text(), &view.schema.table))))
+    }
+
+    fn definition(&self, verb: &str) -> Result<Plan, Refusal> {
+        let view = self.view_for_ddl(verb)?;
+        let statement = self.statement;
+        // What follows a comma or TO may be taken for a table, and is none.
+        let ([target, ..], [Named::Legacy(_), others @ ..]) =
+            (statement.form.parsed.tables.as_slice(), statement.form.named.as_slice())
+        else {
+            return self.refuse(reasons::DDL, verb);
+        };
+        if others.iter().any(|named| *named != Named::Other) {
+            return self.refuse(reasons::DDL, &format!("{verb} of several tables"));
+        }
+        match plan::definition(statement.source(), target, &view.schema, self.facts) {
+            Ok(ddl) => Ok(Plan::Ddl(Box::new(ddl))),
+            Err(what) => self.refuse(reasons::DDL, &format!("{verb}: {what}")),
+        }
+    }
+
+    fn view_for_ddl(&self, verb: &str) -> Result<&TableView, Refusal> {
         let [view] = self.views.as_slice() else {
-            return self.refuse(reasons::SEVERAL_TABLES, "TRUNCATE");
+            return self.refuse(reasons::DDL, &format!("{verb} of several sharded tables"));
         };
         if view.locks.is_some() {
-            return self.refuse(reasons::LOCK_TABLES, "TRUNCATE under LOCK TABLES: UNLOCK TABLES first");
+            return self
+                .refuse(reasons::LOCK_TABLES, &format!("{verb} under LOCK TABLES: UNLOCK TABLES first"));
         }
-        Ok(Plan::Ddl(Box::new(plan::truncate(self.statement.text(), &view.schema.table))))
+        Ok(view)
     }
 
     fn lock_tables(&self, items: &[LockItem]) -> Result<Plan, Refusal> {

@@ -28,6 +28,9 @@ tests::on_both_servers!(
     what_legacy_lacks_is_forgotten,
     a_flip_waits_for_ddl,
     two_at_once_run_one_after_the_other,
+    definitions_change_on_all_tables_in_every_phase,
+    what_could_differ_from_table_to_table_is_refused,
+    a_definition_that_was_cut_off_is_finished,
 );
 
 const BEYOND_LEGACY: [Phase; 3] = [Phase::DualWrite, Phase::ShardRead, Phase::Shards];
@@ -367,5 +370,153 @@ async fn two_at_once_run_one_after_the_other(kind: Kind) -> Outcome {
     second?;
     other.query_drop("INSERT INTO user (name) VALUES ('x')").await?;
     assert_eq!(other.last_insert_id(), Some(1));
+    until_equal(&mut bench).await
+}
+
+/// Each table's columns and indexes as the server lists them; all must be the same.
+async fn one_shape(bench: &mut Bench) -> Outcome<Vec<String>> {
+    let mut shapes: Vec<Vec<String>> = Vec::new();
+    for table in std::iter::once("user".to_owned()).chain((0..10).map(|i| format!("user_{i}"))) {
+        let sql = format!(
+            "SELECT CONCAT_WS('|', COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, COLUMN_COMMENT) FROM \
+             information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
+        );
+        let mut shape: Vec<String> = bench.home.root().query(sql).await?;
+        let sql = format!(
+            "SELECT CONCAT_WS('|', INDEX_NAME, COLUMN_NAME, NON_UNIQUE) FROM information_schema.STATISTICS WHERE \
+             TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{table}' ORDER BY INDEX_NAME, SEQ_IN_INDEX"
+        );
+        shape.extend(bench.home.root().query::<String, _>(sql).await?);
+        shapes.push(shape);
+    }
+    for (i, shape) in shapes.iter().enumerate() {
+        assert_eq!(shape, &shapes[0], "table {i}");
+    }
+    Ok(shapes.swap_remove(0))
+}
+
+async fn definitions_change_on_all_tables_in_every_phase(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "alterdb").await?;
+    let second = Sidecar::start(&bench.setup, "second").await?;
+    bench.sidecars.push(second);
+    for phase in BEYOND_LEGACY {
+        bench.walk_to(phase).await?;
+        let before = one_shape(&mut bench).await?;
+        let mut conn = bench.conn().await?;
+        let mut other = Conn::new(bench.opts(1)?).await?;
+        let all = other.prep("SELECT * FROM user WHERE id < ? ORDER BY id").await?;
+        let one = other.prep("SELECT * FROM user WHERE id = ?").await?;
+        let rows: Vec<Row> = other.exec(&all, (4,)).await?;
+        assert_eq!((rows.len(), rows[0].len()), (3, 3));
+        let run = async |conn: &mut Conn, sql: &str| -> Outcome {
+            conn.query_drop(sql).await.map_err(|error| format!("{phase} {sql}: {error}").into())
+        };
+        run(&mut conn, "ALTER TABLE user ADD COLUMN city VARCHAR(20) NOT NULL DEFAULT 'Köln' AFTER name, ADD INDEX (city)")
+            .await?;
+        assert_ne!(one_shape(&mut bench).await?, before);
+        // Prepared statements go on, through the other sidecar too, by the new shape.
+        for (statement, value, found) in [(&all, 4, 3), (&one, 3, 1)] {
+            let rows: Vec<Row> = other.exec(statement, (value,)).await?;
+            assert_eq!((rows.len(), rows[0].len()), (found, 4), "{phase}");
+            assert_eq!(rows[0].get::<String, _>("city").as_deref(), Some("Köln"));
+        }
+        other.query_drop("UPDATE user SET city = 'Bonn' WHERE n >= 0 AND id IN (1, 2)").await?;
+        other.query_drop("INSERT INTO user (name, city) VALUES ('new', 'Trier')").await?;
+        let bonn: Option<i64> = conn.query_first("SELECT COUNT(*) FROM user WHERE city = 'Bonn'").await?;
+        assert_eq!(bonn, Some(2));
+        run(&mut conn, "ALTER TABLE user ALTER COLUMN city SET DEFAULT 'Ulm', RENAME INDEX city TO place")
+            .await?;
+        run(&mut conn, "ALTER TABLE user RENAME COLUMN city TO town").await?;
+        other.query_drop("INSERT INTO user (name) VALUES ('newer')").await?;
+        let ulm: Option<i64> = other.query_first("SELECT COUNT(*) FROM user WHERE town = 'Ulm'").await?;
+        assert_eq!(ulm, Some(1));
+        run(&mut conn, "CREATE INDEX both_of_them ON user (town, n DESC)").await?;
+        one_shape(&mut bench).await?;
+        run(&mut conn, "DROP INDEX both_of_them ON user").await?;
+        run(&mut conn, "ALTER TABLE user AUTO_INCREMENT = 5000").await?;
+        other.query_drop("INSERT INTO user (name) VALUES ('high')").await?;
+        assert!(other.last_insert_id() >= Some(5000), "{phase}: {:?}", other.last_insert_id());
+        run(&mut conn, "ALTER TABLE user DROP COLUMN town").await?;
+        assert_eq!(one_shape(&mut bench).await?, before);
+        let rows: Vec<Row> = other.exec(&all, (4,)).await?;
+        assert_eq!((rows.len(), rows[0].len()), (3, 3));
+        // What fails on legacy is done nowhere.
+        let (code, _) = refused(conn.query_drop("ALTER TABLE user ADD COLUMN n INT").await)?;
+        assert_eq!(code, 1060);
+        let (code, _) = refused(conn.query_drop("DROP INDEX nosuch ON user").await)?;
+        assert_eq!(code, 1091);
+        assert_eq!(one_shape(&mut bench).await?, before);
+        until_equal(&mut bench).await?;
+        other.query_drop("DELETE FROM user WHERE id > 40").await?;
+        if phase == Phase::DualWrite {
+            bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+        }
+    }
+    bench.walk_to(Phase::ShardRead).await?;
+    until_equal(&mut bench).await
+}
+
+async fn what_could_differ_from_table_to_table_is_refused(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "alterrefusedb").await?;
+    bench.walk_to(Phase::DualWrite).await?;
+    let before = one_shape(&mut bench).await?;
+    let mut conn = bench.conn().await?;
+    for sql in [
+        "ALTER TABLE user ADD COLUMN at DATETIME DEFAULT CURRENT_TIMESTAMP",
+        "ALTER TABLE user ADD COLUMN at DATETIME NOT NULL",
+        "ALTER TABLE user ADD COLUMN u VARCHAR(40) DEFAULT (UUID())",
+        "ALTER TABLE user ADD COLUMN u INT UNIQUE",
+        "ALTER TABLE user ADD UNIQUE (name)",
+        "CREATE UNIQUE INDEX u ON user (name)",
+        "ALTER TABLE user DROP COLUMN id",
+        "ALTER TABLE user RENAME COLUMN id TO no",
+        "ALTER TABLE user DROP PRIMARY KEY",
+        "ALTER TABLE user MODIFY name VARCHAR(10)",
+        "ALTER TABLE user RENAME TO gone",
+        "ALTER TABLE user CONVERT TO CHARACTER SET latin1",
+        "ALTER TABLE user ENGINE = InnoDB",
+        "ALTER TABLE user_3 ADD COLUMN x INT",
+    ] {
+        let (code, message) = refused(conn.query_drop(sql).await)?;
+        assert!(code == 1235 && message.contains("nothing was done"), "{sql}: {code} {message}");
+    }
+    // A shard that is not like legacy: what goes well on legacy might not there.
+    bench.root("ALTER TABLE user_7 DROP INDEX name").await?;
+    let (code, message) = refused(conn.query_drop("DROP INDEX name ON user").await)?;
+    assert!(code == 1235 && message.contains("user_7"), "{code} {message}");
+    bench.root("ALTER TABLE user_7 ADD INDEX name (name)").await?;
+    assert_eq!(one_shape(&mut bench).await?, before);
+    conn.query_drop("UPDATE user SET n = n + 1").await?;
+    Ok(())
+}
+
+/// The sidecars die while shard 5 is in use; the one that comes next finishes it, and it goes on where it stopped.
+async fn a_definition_that_was_cut_off_is_finished(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "altercutdb").await?;
+    bench.walk_to(Phase::ShardRead).await?;
+    let mut conn = bench.conn().await?;
+    let mut holder = bench.direct().await?;
+    holder.query_drop("LOCK TABLES user_5 READ").await?;
+    let running =
+        tokio::spawn(
+            async move { conn.query_drop("ALTER TABLE user ADD COLUMN x INT NOT NULL DEFAULT 3").await },
+        );
+    let begun = Instant::now();
+    let has = "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_NAME = 'x'";
+    while bench.home.root().query_first::<i64, _>(has).await? != Some(6) {
+        assert!(begun.elapsed() < LIMIT, "shard 4 did not get it");
+        sleep(Duration::from_millis(20)).await;
+    }
+    bench.sidecars[0].kill9()?;
+    assert!(running.await?.is_err());
+    holder.query_drop("UNLOCK TABLES").await?;
+    bench.sidecars[0].launch().await?;
+    until_open(&mut bench, Phase::ShardRead).await?;
+    one_shape(&mut bench).await?;
+    let mut conn = bench.conn().await?;
+    let x: Option<i64> = conn.query_first("SELECT SUM(x) FROM user").await?;
+    assert_eq!(x, Some(3 * i64::from(tests::bench::ROWS)));
+    conn.query_drop("UPDATE user SET x = 4 WHERE id = 5").await?;
+    bench.phase = Phase::ShardRead;
     until_equal(&mut bench).await
 }

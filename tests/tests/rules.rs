@@ -617,12 +617,11 @@ async fn ddl_on_the_table_is_refused_from_1101_on(kind: Kind) -> Outcome {
     // The first of them meets the end of the epoch.
     assert!(bench.flip_by_hand(Phase::DualWrite).await?);
     for sql in [
-        "ALTER TABLE user ADD COLUMN late INT",
+        "ALTER TABLE user ADD COLUMN late INT UNIQUE",
         "DROP TABLE user",
         "RENAME TABLE user TO gone",
         "RENAME TABLE orders TO gone, user TO orders",
-        "CREATE INDEX late ON user (n)",
-        "DROP INDEX name ON user",
+        "CREATE UNIQUE INDEX late ON user (n)",
         "DROP TABLE orders, user",
     ] {
         let (code, message) = refused(conn.query_drop(sql).await)?;

@@ -34,6 +34,10 @@ const LEGACY_WAIT: Duration = Duration::from_secs(5);
 /// How long the client waits for the shards. They are changed even later, and writes wait until then.
 const SHARDS_WAIT: Duration = Duration::from_secs(60);
 
+/// DDL that may touch every row keeps writers waiting for all of them, in legacy and again in the shards. This much is
+/// a matter of seconds.
+const ROWS_MAX_BYTES: u64 = 64 << 20;
+
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The waiting session says this often that it is alive: the controller ends one that is not.
@@ -116,16 +120,25 @@ impl Session {
             _ => return Ok(Ok(Ended::EpochOver)),
         }
         let Some(snapshot) = snapshots.first() else { return Err(self.out_of_step()) };
-        let conn = match self.plane.home().connect().await {
+        let mut conn = match self.plane.home().connect().await {
             Ok(conn) => conn,
             Err(error) => return Ok(Err(error)),
         };
+        let legacy = snapshot.schema.table.legacy();
+        match record::bytes(&mut conn, legacy).await {
+            Ok(bytes) if ddl.rows && bytes > ROWS_MAX_BYTES => {
+                return Ok(Ok(Ended::Failed(too_large(bytes))));
+            }
+            Ok(_) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        let settings = if ddl.empties { Vec::new() } else { self.settings().await? };
         let (table, epoch) = (ddl.table.clone(), snapshot.epoch());
         let mut asking = Asking { conn, table, epoch, token: random_u64(), touched: Instant::now() };
         let change = Change {
             statement: ddl.statement.clone(),
             shards: ddl.shards.clone(),
-            settings: Vec::new(),
+            settings,
             empties: ddl.empties,
         };
         if let Some(ended) = self.until_closed(&mut asking, &change, deadline).await?.transpose() {
@@ -197,6 +210,21 @@ impl Session {
             self.run_own(&format!("SET SESSION lock_wait_timeout = {}", own.as_secs())).await?;
         }
         Ok(end)
+    }
+
+    /// What the meaning of a definition depends on.
+    async fn settings(&mut self) -> Flow<Vec<(String, String)>> {
+        self.send("SELECT @@SESSION.sql_mode, @@SESSION.time_zone");
+        self.flush().await?;
+        let Answer::Rows(rows) = self.answer().await? else { return Err(self.out_of_step()) };
+        let row = rows.rows.first().ok_or_else(|| self.out_of_step())?;
+        let cells = wire::packet::row::parse_text(row, 2).map_err(|_| self.out_of_step())?;
+        let named = ["sql_mode", "time_zone"].into_iter().zip(cells);
+        Ok(named
+            .map(|(name, cell)| {
+                (name.to_owned(), String::from_utf8_lossy(cell.unwrap_or_default()).into_owned())
+            })
+            .collect())
     }
 
     async fn wait_a_little(&mut self, asking: &mut Asking) -> Flow<()> {
@@ -279,6 +307,16 @@ fn half_done(left: &Record) -> ErrInfo {
         reshard::ddl_explained(left)
     );
     ErrInfo::new(UNKNOWN, b"HY000", text)
+}
+
+fn too_large(bytes: u64) -> ErrInfo {
+    let text = format!(
+        "Shunt: the table has about {} MB, and this DDL may touch every row, while writes wait; beyond {} MB that is not done          while it is sharded; nothing was done. What to do: write ALTER TABLE … ALGORITHM=INSTANT if the server can do that, \
+         or go back to 1100 first",
+        bytes >> 20,
+        ROWS_MAX_BYTES >> 20
+    );
+    ErrInfo::new(1235, b"42000", text)
 }
 
 fn unknown(error: &HomeError) -> ErrInfo {

@@ -49,7 +49,7 @@ impl Session {
                 return self.not_opened(opened, !clients).await;
             }
         }
-        let columns = match self.send_shard_read(statement, read, origin).await? {
+        let columns = match self.send_shard_read(statement, read, snapshots, origin).await? {
             Ok(columns) => columns,
             Err(error) => {
                 if gated && !clients {
@@ -97,10 +97,11 @@ impl Session {
         &mut self,
         statement: &Statement,
         read: &ShardRead,
+        snapshots: &Snapshots,
         origin: Origin<'_>,
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
         if let Some(id) = origin.prepared {
-            return self.send_variant(id, read, origin.payload).await;
+            return self.send_variant(id, read, snapshots, origin.payload).await;
         }
         if read.columns == ColumnSource::Rename {
             self.send_bytes(&read.text.sql);

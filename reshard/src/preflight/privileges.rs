@@ -10,8 +10,8 @@ const CHECK: &str = "privileges";
 
 /// What the control user needs on legacy: FOR UPDATE, the reverse sync, the AUTO_INCREMENT counter.
 const ON_LEGACY: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "ALTER"];
-/// On the shards: writing, TRUNCATE, creating.
-const ON_SHARDS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "CREATE"];
+/// On the shards: writing, TRUNCATE, creating, the application's DDL.
+const ON_SHARDS: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "CREATE", "ALTER", "INDEX"];
 /// On schema `shunt`: gates and Shunt's own tables.
 const ON_SHUNT: [&str; 7] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"];
 

@@ -48,7 +48,7 @@ reasons! {
     LONG_DATA "long-data" "send the parameter within the execute packet";
     UNKNOWN_PARAMETER "unknown-parameter" "use the client library's prepared statements, or literals; EXECUTE … USING hides the values";
     LIMIT_FORM "limit-form" "give LIMIT as integer literals or integer parameters";
-    DDL "ddl" "go back to 1100, change the table and the shard tables there, and start again";
+    DDL "ddl" "write it as one of the forms of TRUNCATE, ALTER TABLE, CREATE INDEX and DROP INDEX that SQL.md lists, or go back to 1100, change the table and the shard tables there, and start again";
     LOCK_TABLES "lock-tables" "lock the table itself, beside no other lock with a name of its shards; or use a transaction with SELECT … FOR UPDATE";
     TEMPORARY "temporary-table" "give the temporary table another name";
     LOAD_DATA "load-data" "insert the rows with INSERT … VALUES, or load before 1101";
