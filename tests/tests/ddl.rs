@@ -31,6 +31,7 @@ tests::on_both_servers!(
     definitions_change_on_all_tables_in_every_phase,
     what_could_differ_from_table_to_table_is_refused,
     a_definition_that_was_cut_off_is_finished,
+    the_copy_begins_again_after_ddl,
 );
 
 const BEYOND_LEGACY: [Phase; 3] = [Phase::DualWrite, Phase::ShardRead, Phase::Shards];
@@ -490,13 +491,19 @@ async fn what_could_differ_from_table_to_table_is_refused(kind: Kind) -> Outcome
     Ok(())
 }
 
-/// The sidecars die while shard 5 is in use; the one that comes next finishes it, and it goes on where it stopped.
+/// The sidecar that asked and controls dies while shard 5 is in use; another goes on where it stopped, and writers go on.
 async fn a_definition_that_was_cut_off_is_finished(kind: Kind) -> Outcome {
     let mut bench = bench(kind, "altercutdb").await?;
     bench.walk_to(Phase::ShardRead).await?;
+    let second = Sidecar::start(&bench.setup, "second").await?;
+    bench.sidecars.push(second);
+    let writers: Vec<Writer> =
+        (0..3).map(|i| Ok(Writer::start(bench.opts(1)?, 1_000_000 * (i + 1)))).collect::<Outcome<_>>()?;
     let mut conn = bench.conn().await?;
     let mut holder = bench.direct().await?;
-    holder.query_drop("LOCK TABLES user_5 READ").await?;
+    // Not LOCK TABLES: writers would wait for it, under the gate.
+    holder.query_drop("BEGIN").await?;
+    holder.query_drop("SELECT * FROM user_5 LIMIT 1").await?;
     let running =
         tokio::spawn(
             async move { conn.query_drop("ALTER TABLE user ADD COLUMN x INT NOT NULL DEFAULT 3").await },
@@ -509,14 +516,44 @@ async fn a_definition_that_was_cut_off_is_finished(kind: Kind) -> Outcome {
     }
     bench.sidecars[0].kill9()?;
     assert!(running.await?.is_err());
-    holder.query_drop("UNLOCK TABLES").await?;
-    bench.sidecars[0].launch().await?;
+    holder.query_drop("COMMIT").await?;
     until_open(&mut bench, Phase::ShardRead).await?;
     one_shape(&mut bench).await?;
-    let mut conn = bench.conn().await?;
-    let x: Option<i64> = conn.query_first("SELECT SUM(x) FROM user").await?;
+    let mut conn = Conn::new(bench.opts(1)?).await?;
+    let x: Option<i64> = conn.query_first("SELECT SUM(x) FROM user WHERE id <= 40").await?;
     assert_eq!(x, Some(3 * i64::from(tests::bench::ROWS)));
     conn.query_drop("UPDATE user SET x = 4 WHERE id = 5").await?;
+    let (opened, mut later) = (Instant::now(), 0);
+    sleep(Duration::from_millis(500)).await;
+    for writer in writers {
+        for (id, begun) in writer.end().await? {
+            let there: Option<i64> = conn.query_first(format!("SELECT id FROM user WHERE id = {id}")).await?;
+            assert!(there.is_some(), "row {id} is lost");
+            later += usize::from(begun > opened);
+        }
+    }
+    assert!(later > 0, "nobody wrote afterwards");
     bench.phase = Phase::ShardRead;
+    until_equal(&mut bench).await
+}
+
+/// What was copied before counts no longer, and what is copied afterwards is the table as it is.
+async fn the_copy_begins_again_after_ddl(kind: Kind) -> Outcome {
+    let mut bench = bench(kind, "ddlcopydb").await?;
+    let paused = bench.sidecars[0].command(&["backfill", "--pause"])?;
+    assert!(paused.status.success(), "{paused:?}");
+    bench.flag.walk_to(Phase::DualWrite, LIMIT).await?;
+    let mut conn = bench.conn().await?;
+    conn.query_drop("ALTER TABLE user DROP INDEX name, ADD COLUMN x INT DEFAULT 2 FIRST").await?;
+    conn.query_drop("UPDATE user SET n = x WHERE id < 10").await?;
+    let resumed = bench.sidecars[0].command(&["backfill", "--resume"])?;
+    assert!(resumed.status.success(), "{resumed:?}");
+    bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+    until_equal(&mut bench).await?;
+    one_shape(&mut bench).await?;
+    conn.query_drop("TRUNCATE user").await?;
+    conn.query_drop("INSERT INTO user (name) VALUES ('x')").await?;
+    bench.walk_to(Phase::ShardRead).await?;
+    assert_eq!(rows(&mut conn).await?, 1);
     until_equal(&mut bench).await
 }
