@@ -226,6 +226,12 @@ fn change_info(oks: &[&OkInfo], warnings: u64) -> Vec<u8> {
     put_numbers(&words, &sums)
 }
 
+/// How many rows an UPDATE matched or a DELETE removed.
+pub(crate) fn found(ok: &OkInfo) -> u64 {
+    let (_, numbers) = take_numbers(&ok.info);
+    numbers.first().copied().unwrap_or(ok.affected_rows)
+}
+
 /// The text with `#` for each number, and the numbers.
 fn take_numbers(text: &[u8]) -> (Vec<u8>, Vec<u64>) {
     let mut words = Vec::with_capacity(text.len());

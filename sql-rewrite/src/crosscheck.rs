@@ -20,10 +20,8 @@ pub(crate) enum Verdict {
 
 /// Compares.
 pub(crate) fn crosscheck(source: Source<'_>, parsed: &Parsed) -> Verdict {
-    let compared = matches!(
-        parsed.shape,
-        Shape::Query | Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) | Shape::MultiTable(_)
-    );
+    let compared =
+        matches!(parsed.shape, Shape::Query | Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_));
     if !compared {
         return Verdict::NotNeeded;
     }

@@ -26,6 +26,7 @@ mod syntax;
 #[cfg(test)]
 mod testing;
 mod value;
+mod written;
 
 pub use explain::{explain, how};
 pub use facts::{Charset, Facts, Server, SqlMode};
@@ -35,8 +36,8 @@ pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    After, Cells, ColumnSource, Ddl, Duplicates, Effects, Key, Learnt, LockTables, Merge, Needs, Plan,
-    Program, Ran, Refusal, Run, ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
+    After, Cells, ColumnSource, Ddl, Duplicates, Effects, Key, Learnt, LearntKeys, LockTables, Merge, Needs,
+    Plan, Program, Ran, Refusal, Run, ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
 };
 pub use planner::Planner;
 pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};

@@ -17,7 +17,7 @@ use sqlparser::{
 
 use crate::{
     lex::TokenKind,
-    syntax::{Block, Parsed, Source, Span},
+    syntax::{Parsed, Shape, Source, Span, Targets},
 };
 
 /// Nesting that the parser follows before it gives up.
@@ -72,8 +72,9 @@ fn index(span: ParserSpan) -> usize {
 
 /// The tokens for sqlparser, without what only modifies how the statement runs.
 fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
-    let mut left_out = left_out(source, &parsed.blocks);
+    let mut left_out = left_out(source, parsed);
     left_out.extend(character_sets(source));
+    let commas = commas_of_update(source, parsed);
     let table_statements: BTreeSet<usize> =
         parsed.tables.iter().filter(|table| table.is_statement).map(|table| table.tokens.start).collect();
     let mut list = Vec::with_capacity(source.len());
@@ -86,6 +87,8 @@ fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
         let words = if table_statements.contains(&(i + 1)) {
             // It knows `TABLE t`, but does not tell the table's place.
             vec![Word::make_keyword("SELECT"), Word::Mul, Word::make_keyword("FROM")]
+        } else if commas.contains(&i) {
+            vec![Word::make_keyword("CROSS"), Word::make_keyword("JOIN")]
         } else {
             token(source, i).into_iter().collect()
         };
@@ -98,9 +101,22 @@ fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
     list
 }
 
-fn left_out(source: Source<'_>, blocks: &[Block]) -> Vec<Span> {
+/// The commas between the tables of an UPDATE, which sqlparser does not know there.
+fn commas_of_update(source: Source<'_>, parsed: &Parsed) -> BTreeSet<usize> {
+    let Shape::Update(change) = &parsed.shape else { return BTreeSet::new() };
+    let parts = source.split_commas(&change.from);
+    parts.iter().map(|part| part.end).filter(|at| *at < change.from.end).collect()
+}
+
+fn left_out(source: Source<'_>, parsed: &Parsed) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
-    for block in blocks {
+    if let Shape::Delete(change) = &parsed.shape
+        && let Targets::Named { span, .. } = &change.targets
+    {
+        // The targets are named in the list again.
+        spans.push(span.clone());
+    }
+    for block in &parsed.blocks {
         spans.extend(block.lock.clone());
         spans.extend(block.into.clone());
         // DISTINCT is kept: sqlparser knows it, and it says nothing about tables.

@@ -21,6 +21,7 @@ mod lock_tables;
 mod locking;
 mod lossy;
 mod mirror;
+mod multi;
 mod on_duplicate;
 mod own;
 mod pins;
@@ -30,6 +31,7 @@ pub(crate) mod refusal;
 mod restrict;
 mod returning;
 mod stored;
+mod subquery;
 mod top;
 mod unique;
 mod unread;
@@ -40,7 +42,7 @@ use std::sync::Arc;
 use topology::{Phase, ShardId, TableId, TableSchema};
 
 pub use after::{After, Cells, Ran};
-pub(crate) use change::{delete as dual_delete, update as dual_update};
+pub(crate) use change::change as dual_change;
 pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
 pub use ddl::Ddl;
@@ -49,6 +51,7 @@ pub(crate) use insert::insert as dual_insert;
 pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
 pub(crate) use lock_tables::{Locking, check as check_locks};
+pub(crate) use multi::Target;
 pub(crate) use read::read as shard_read;
 
 use crate::Text;
@@ -191,10 +194,19 @@ pub enum Needs {
 pub enum Learnt {
     /// To [`Needs::Nothing`].
     Nothing,
-    /// To [`Needs::Keys`]: the rows, cell by cell as in the text protocol, NULL as `None`.
-    Keys(Vec<Vec<Option<Vec<u8>>>>),
+    /// To [`Needs::Keys`].
+    Keys(LearntKeys),
     /// To [`Needs::SequenceIds`]: the first id.
     FirstId(u64),
+}
+
+/// What the locking SELECT of [`Needs::Keys`] answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LearntKeys {
+    /// The rows, cell by cell as in the text protocol, NULL as `None`.
+    pub rows: Cells,
+    /// It gave warnings.
+    pub warned: bool,
 }
 
 /// The statements of a [`Write`], in order.
@@ -203,6 +215,9 @@ pub struct Program {
     /// What the client's statement becomes; never empty. Their answers are the client's answer:
     /// one alone is passed on, of several the counts are added up.
     pub statements: Vec<Run>,
+    /// How many rows an UPDATE matches or a DELETE removes: with another number, what it joins has changed since its
+    /// keys were read, and all of it is to be undone and tried again.
+    pub finds: Option<u64>,
     /// What follows in the same transaction and is not seen: mirror or dirty log.
     pub effects: Effects,
     /// The last insert id that the client's OK packet shows if any row was affected; `None`: the
@@ -255,7 +270,8 @@ pub enum Duplicates {
 impl Program {
     /// One statement, whose answer is the client's.
     pub(crate) fn alone(run: Run, effects: Effects) -> Self {
-        Self { statements: vec![run], effects, insert_id: None, last: None, merge: Merge::Alone }
+        let statements = vec![run];
+        Self { statements, finds: None, effects, insert_id: None, last: None, merge: Merge::Alone }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::{
     resolve::{Named, resolve},
     split::{Piece, split},
     statement::Form,
-    syntax::{Binding, LockItem, Parsed, Shape, Source, TableRef, match_parentheses, read},
+    syntax::{Binding, Change, LockItem, Parsed, Shape, Source, TableRef, match_parentheses, read},
+    written::{Written, written},
 };
 
 /// Plans statements on the configured tables; one in a process. What it keeps makes it faster and changes no answer.
@@ -275,9 +276,6 @@ impl Planning<'_> {
             Shape::Handler => self.refuse(reasons::HANDLER, "HANDLER"),
             Shape::LockTables(items) => self.lock_tables(items),
             Shape::FlushAndLock => self.refuse(reasons::LOCK_TABLES, "FLUSH TABLES that locks it"),
-            Shape::MultiTable(verb) => {
-                self.refuse(reasons::MULTI_TABLE, &format!("{verb} of several tables"))
-            }
             Shape::Expressions(verb) => {
                 if self.reads_legacy() && !self.statement.locks() {
                     return Ok(Plan::Relay);
@@ -421,31 +419,80 @@ impl Planning<'_> {
 
     fn write(&self) -> Result<Plan, Refusal> {
         self.check_verdict()?;
-        if !matches!(self.statement.form.named.first(), Some(Named::Legacy(_))) {
-            // The target is another table; the sharded one is only read, under the locks of a write.
-            let certified = self.views.iter().all(|view| view.phase != Phase::Shards);
-            if certified {
-                return Ok(self.gated());
+        let written = self.written()?;
+        let configured =
+            |place: &&usize| matches!(self.statement.form.named.get(**place), Some(Named::Legacy(_)));
+        let targets: Vec<usize> = written.tables.iter().filter(configured).copied().collect();
+        match targets.as_slice() {
+            [] => {
+                // The targets are other tables; the sharded one is only read, under the locks of a write.
+                let certified = self.views.iter().all(|view| view.phase != Phase::Shards);
+                if certified {
+                    return Ok(self.gated());
+                }
+                self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it")
             }
-            return self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it");
+            [target] => self.write_to(*target, &written),
+            _ if self.views.len() > 1 => {
+                self.refuse(reasons::SEVERAL_TABLES, "a write to several sharded tables")
+            }
+            _ => self.refuse(reasons::SEVERAL_REFERENCES, "a write to two references to the sharded table"),
         }
-        if self.views.len() > 1 {
-            return self.refuse(reasons::SEVERAL_TABLES, "a write that names several sharded tables");
+    }
+
+    /// The tables that the statement writes.
+    fn written(&self) -> Result<Written, Refusal> {
+        let statement = self.statement;
+        let has = |place: usize, column: &str| {
+            let Some(Named::Legacy(table)) = statement.form.named.get(place) else { return false };
+            let id = self.tables.get(*table).map(|table| table.id());
+            let view = self.views.iter().find(|view| Some(view.schema.table.id()) == id);
+            view.is_some_and(|view| view.schema.column(column).is_some())
+        };
+        written(statement.source(), &statement.form.parsed, self.facts, &has)
+            .or_else(|what| self.refuse(reasons::NOT_UNDERSTOOD, &what))
+    }
+
+    /// A write whose one sharded table is the reference at `target`.
+    fn write_to(&self, target: usize, written: &Written) -> Result<Plan, Refusal> {
+        let references = self.references()?;
+        let named = self.statement.form.parsed.tables.get(target);
+        let Some(cx) = references.iter().find(|cx| named == Some(cx.target)) else {
+            return self.refuse(reasons::NOT_UNDERSTOOD, "the table reference");
+        };
+        if references.len() > 1 && references.iter().any(|cx| cx.phase == Phase::Shards) {
+            // On legacy alone the server answers for all of them.
+            return if self.views.len() > 1 {
+                self.refuse(reasons::SEVERAL_TABLES, "a write that names several sharded tables")
+            } else {
+                self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table")
+            };
         }
-        let locked = self.views.iter().any(|view| view.locks.is_some());
-        if locked && self.statement.source().has_system_variable("autocommit") {
+        if cx.phase == Phase::Legacy {
+            return Ok(self.gated());
+        }
+        if self.views.iter().any(|view| view.locks.is_some())
+            && self.statement.source().has_system_variable("autocommit")
+        {
             // It runs between SET autocommit = 0 and SET autocommit = 1.
             return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
         }
-        let shards = self.views.first().is_some_and(|view| view.phase == Phase::Shards);
-        self.with_context(|cx| match (&self.statement.form.parsed.shape, shards) {
+        if self.shadowed(cx) {
+            return self
+                .refuse(reasons::NOT_UNDERSTOOD, "another table or WITH clause under the table's name");
+        }
+        let shards = cx.phase == Phase::Shards;
+        if let Some(fails) = self.not_locked(cx).filter(|_| shards) {
+            return Ok(fails);
+        }
+        let own = |change: &Change| plan::Target::new(change, written, target);
+        match (&self.statement.form.parsed.shape, shards) {
             (Shape::Insert(insert), false) => plan::dual_insert(cx, insert),
-            (Shape::Update(change), false) => plan::dual_update(cx, change),
-            (Shape::Delete(change), false) => plan::dual_delete(cx, change),
             (Shape::Insert(insert), true) => plan::shard_insert(cx, insert),
-            (Shape::Update(change) | Shape::Delete(change), true) => plan::shard_change(cx, change),
+            (Shape::Update(change) | Shape::Delete(change), false) => plan::dual_change(cx, &own(change)),
+            (Shape::Update(change) | Shape::Delete(change), true) => plan::shard_change(cx, &own(change)),
             _ => cx.refuse(reasons::NOT_UNDERSTOOD, "its kind"),
-        })
+        }
     }
 
     fn check_verdict(&self) -> Result<(), Refusal> {
@@ -453,24 +500,6 @@ impl Planning<'_> {
             Verdict::Doubtful(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
             _ => Ok(()),
         }
-    }
-
-    fn with_context(
-        &self,
-        plan: impl FnOnce(&Context<'_>) -> Result<Plan, Refusal>,
-    ) -> Result<Plan, Refusal> {
-        let references = self.references()?;
-        let [cx] = references.as_slice() else {
-            return self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table");
-        };
-        if self.shadowed(cx.target) {
-            return self
-                .refuse(reasons::NOT_UNDERSTOOD, "another table or WITH clause under the table's name");
-        }
-        if let Some(fails) = self.not_locked(cx).filter(|_| cx.phase == Phase::Shards) {
-            return Ok(fails);
-        }
-        plan(cx)
     }
 
     /// The references to configured tables, each with the statement as seen from it.
@@ -507,10 +536,16 @@ impl Planning<'_> {
         Ok(references)
     }
 
-    /// Another table goes by the name of this one: a qualified column could be either's.
-    fn shadowed(&self, target: &TableRef) -> bool {
+    /// Another table goes by the name of this one: a qualified column could be either's. In another SELECT that
+    /// matters only where columns are respelled.
+    fn shadowed(&self, cx: &Context<'_>) -> bool {
+        let target = cx.target;
         let same = |name: &str| name.eq_ignore_ascii_case(target.called());
-        self.statement.form.parsed.tables.iter().any(|other| other != target && same(other.called()))
+        let beside = |other: &TableRef| cx.phase == Phase::Shards || other.block == target.block;
+        let parsed = &self.statement.form.parsed;
+        let mut others = parsed.tables.iter().filter(|other| *other != target);
+        let derived = cx.phase == Phase::Shards && parsed.aliases.iter().any(|alias| same(alias));
+        derived || others.any(|other| beside(other) && same(other.called()))
     }
 
     fn refuse<T>(&self, reason: Reason, what: &str) -> Result<T, Refusal> {

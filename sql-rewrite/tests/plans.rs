@@ -5,7 +5,7 @@
 //! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK
 //! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `phase doc 1101` (that table's,
 //! whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers, where the example that is
-//! shown otherwise is not enough). Settings that are pinned in front of
+//! shown otherwise is not enough); `warned` (it gave warnings). Settings that are pinned in front of
 //! Shunt's own statements are shown as `/*own*/` and `/*keys*/`; `pins.txt` shows them.
 
 #![allow(clippy::unwrap_used)]
@@ -15,13 +15,14 @@ mod common;
 use std::fmt::Write as _;
 
 use common::{Case, cases, option, params};
-use sql_rewrite::{Learnt, Plan, TableLock, explain};
+use sql_rewrite::{Learnt, LearntKeys, Plan, TableLock, explain};
 use topology::Phase;
 
-fn rows(text: &str) -> Learnt {
+fn rows(text: &str, warned: bool) -> Learnt {
     let cell = |cell: &str| (cell != "NULL").then(|| cell.as_bytes().to_vec());
     let rows = text.split(';').map(str::trim).filter(|row| !row.is_empty());
-    Learnt::Keys(rows.map(|row| row.split(',').map(str::trim).map(cell).collect()).collect())
+    let rows = rows.map(|row| row.split(',').map(str::trim).map(cell).collect()).collect();
+    Learnt::Keys(LearntKeys { rows, warned })
 }
 
 fn planned(case: &Case, keep_pins: bool) -> String {
@@ -30,7 +31,8 @@ fn planned(case: &Case, keep_pins: bool) -> String {
     let mut facts = common::facts(option(&case.options, "mariadb").is_some());
     facts.without_full_group_by = option(&case.options, "sql_mode").map(str::to_owned);
     let params = params(case);
-    let learnt = option(&case.options, "rows").map(rows);
+    let warned = option(&case.options, "warned").is_some();
+    let learnt = option(&case.options, "rows").map(|text| rows(text, warned));
     let mut shown: Vec<(String, String)> = Vec::new();
     for phase in common::PHASES {
         let mut text = String::new();

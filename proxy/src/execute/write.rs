@@ -6,11 +6,13 @@
 //! Each is awaited before the next is sent: an error may have rolled back the whole transaction (a deadlock does), and
 //! what is behind it would then run by itself, without the gate, and be kept.
 
-use sql_rewrite::{After, Cells, Effects, Learnt, Needs, Program, Ran, Run, Write};
+use sql_rewrite::{After, Cells, Effects, Learnt, LearntKeys, Needs, Program, Ran, Run, Write};
 use wire::{
     own::{Answer, Rows},
     packet::{ErrInfo, OkInfo, row},
 };
+
+use flag_client::Snapshot;
 
 use super::{Done, Origin, Snapshots, transaction::Opened};
 use crate::{
@@ -33,6 +35,12 @@ enum Stage {
     Clients,
 }
 
+/// The snapshot of the table that is written; others may be read beside it.
+fn written<'s>(write: &Write, snapshots: &'s Snapshots) -> &'s Snapshot {
+    let of = |snapshot: &&std::sync::Arc<Snapshot>| snapshot.gate.table == write.table;
+    snapshots.iter().find(of).unwrap_or(&snapshots[0])
+}
+
 impl Session {
     /// Runs a write; see the module.
     pub(super) async fn write(
@@ -51,7 +59,7 @@ impl Session {
         let learnt = match &write.needs {
             Needs::Nothing => Learnt::Nothing,
             Needs::SequenceIds { count, push } => {
-                match self.plane.sequence_ids(&snapshots[0], *count, *push).await {
+                match self.plane.sequence_ids(written(write, snapshots), *count, *push).await {
                     Ok(first) => Learnt::FirstId(first),
                     Err(error) => return self.undo(stage, error).await,
                 }
@@ -81,14 +89,14 @@ impl Session {
         write: &Write,
         select: &[u8],
         limit: usize,
-    ) -> Flow<Result<Cells, ErrInfo>> {
+    ) -> Flow<Result<LearntKeys, ErrInfo>> {
         self.send_bytes(select);
         self.flush().await?;
         Ok(match self.answer().await? {
             Answer::Rows(rows) if rows.rows.len() > limit => {
                 Err(crate::session::refusal_error(&write.too_many_keys()))
             }
-            Answer::Rows(rows) => Ok(self.cells(&rows)?),
+            Answer::Rows(rows) => Ok(LearntKeys { rows: self.cells(&rows)?, warned: rows.end.warnings > 0 }),
             Answer::Err(error) => Err(error),
             Answer::Ok(_) => return Err(self.out_of_step()),
         })
@@ -127,6 +135,9 @@ impl Session {
             Err(error) if self.id_was_taken(write, &error).await => return self.undo_unseen(stage).await,
             Err(error) => return self.undo(stage, error).await,
         };
+        if program.finds.is_some_and(|finds| finds != merge::found(&ok)) {
+            return self.undo_unseen(stage).await;
+        }
         let hidden = match &program.effects {
             Effects::Known(effects) => self.run_hidden(effects).await?,
             Effects::After(after) => self.follow(after, &mut ok).await?,
@@ -216,7 +227,7 @@ impl Session {
             None => self.reply_ok(ok, committed.as_ref(), origin.more),
         }
         if write.inserts && affected > 0 {
-            self.plane.note_insert(&snapshots[0], id);
+            self.plane.note_insert(written(write, snapshots), id);
         }
         Ok(Done::Answered)
     }

@@ -1,21 +1,25 @@
-//! UPDATE and DELETE of one table in the dual phases: on legacy as sent, then mirrored.
+//! UPDATE and DELETE in the dual phases: on legacy as sent, then mirrored.
 //!
 //! With the whole primary key given literally the statement runs as sent. Otherwise its rows are
 //! locked and their keys read first, and it runs restricted to them.
 
+use std::ops::Range;
+
+use topology::quote_ident;
+
 use super::{
-    Context, Effects, Key, Needs, Plan, Program, Refusal, Run, Write,
+    Context, Effects, Key, LearntKeys, Needs, Plan, Program, Refusal, Run, Target, Write,
     keys::{Touched, restriction},
     mirror::{Change as Kind, Mirror},
     pins,
     program::{KeyColumns, Work},
     refusal::{self, refusal},
-    returning,
+    returning, subquery,
 };
 use crate::{
     lex::TokenKind,
     splice::Edits,
-    syntax::{Assignment, Change, Conjunct, Operand, Span, conjuncts},
+    syntax::{Assignment, Change, Conjunct, Operand, Shape, Span, conjuncts},
 };
 
 /// Rows that one statement may change by a predicate. Their keys pass through the sidecar's memory
@@ -41,41 +45,38 @@ pub(crate) const VOLATILE: [&str; 14] = [
     "SETVAL",
 ];
 
-/// Plans an UPDATE.
-pub(crate) fn update(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal> {
-    let kind = if changed_keys(cx, change).is_empty() { Kind::Kept } else { Kind::Moved };
-    plan(cx, change, kind)
-}
-
-/// Plans a DELETE.
-pub(crate) fn delete(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal> {
-    plan(cx, change, Kind::Removed)
-}
-
-fn plan(cx: &Context<'_>, change: &Change, kind: Kind) -> Result<Plan, Refusal> {
+/// Plans an UPDATE or DELETE in a dual phase.
+pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal> {
+    let change = &target.change;
     check(cx)?;
-    let conditions = filter_conjuncts(cx, change);
+    let kind = match &cx.parsed.shape {
+        Shape::Delete(_) => Kind::Removed,
+        _ if changed_keys(cx, change).is_empty() => Kind::Kept,
+        _ => Kind::Moved,
+    };
     if kind != Kind::Moved
-        && let Some(row) = cx.row(&conditions)
+        && let Some(row) = cx.row(&filter_conjuncts(cx, change))
     {
         returning::check(cx, change.returning.as_ref(), true)?;
         let effects = Effects::Known(cx.mirror().statements(&[row], kind));
         return Ok(write(cx, Needs::Nothing, Work::Sent(effects), false));
     }
-    check_twice(cx, change)?;
+    check_twice(cx, target)?;
     returning::check(cx, change.returning.as_ref(), false)?;
     let edits = cx.inlined()?;
-    let columns = key_columns(cx, change, false);
+    let reading = locked(cx, change, &edits)?;
+    let columns = key_columns(cx, target, false);
     let mut items = columns.items(&cx.qualifier());
     items.extend(new_values(cx, change, &edits)?);
     let mut select = pins::keys_select(cx.facts.server).into_bytes();
+    select.extend_from_slice(target.distinct().as_bytes());
     select.extend_from_slice(items.join(", ").as_bytes());
     select.extend_from_slice(b" FROM ");
-    select.extend(cx.rendered_part(&edits, &cx.target.factor));
-    select.extend(clauses(cx, change, &edits));
-    select.extend(format!(" LIMIT {} FOR UPDATE", select_limit(cx, change)?).into_bytes());
+    select.extend(cx.rendered_part(&reading, &change.from));
+    select.extend(clauses(cx, change, &reading));
+    select.extend(format!(" LIMIT {} {}", select_limit(cx, change)?, target.lock(cx)).into_bytes());
     let work = Restricted {
-        text: Restrictable::new(cx, change, edits),
+        text: Restrictable::new(cx, target, edits),
         columns,
         mirror: cx.mirror(),
         kind,
@@ -83,6 +84,15 @@ fn plan(cx: &Context<'_>, change: &Change, kind: Kind) -> Result<Plan, Refusal> 
     };
     let needs = Needs::Keys { select, limit: MAX_KEYS };
     Ok(write(cx, needs, Work::Restricted(Box::new(work)), false))
+}
+
+/// `edits`, and locks for what the conditions and the table list read in subqueries.
+pub(crate) fn locked(cx: &Context<'_>, change: &Change, edits: &Edits) -> Result<Edits, Refusal> {
+    let mut locked = edits.clone();
+    for span in [Some(&change.from), change.filter.as_ref()].into_iter().flatten() {
+        subquery::lock(cx, span, &mut locked)?;
+    }
+    Ok(locked)
 }
 
 /// A [`Plan::Write`].
@@ -103,33 +113,31 @@ pub(crate) fn check(cx: &Context<'_>) -> Result<(), Refusal> {
     if cx.target.qualified {
         return cx.refuse(refusal::PARTITION, "a PARTITION clause");
     }
-    if !cx.target.index_hints.is_empty() {
-        return cx.refuse(refusal::NOT_UNDERSTOOD, "an index hint in a write");
-    }
     Ok(())
 }
 
 /// What cannot be evaluated twice, first for the keys and then for the rows.
-pub(crate) fn check_twice(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
-    let source = cx.source;
+pub(crate) fn check_twice(cx: &Context<'_>, target: &Target) -> Result<(), Refusal> {
+    let (source, change) = (cx.source, &target.change);
+    target.check(cx)?;
     let spans = [&change.filter, &change.order, &change.limit];
-    for span in spans.into_iter().flatten() {
+    for span in spans.into_iter().flatten().chain([&change.from]) {
         cx.check_cut(span)?;
         for i in span.clone() {
-            if source.word(i, "SELECT") || source.word(i, "TABLE") {
-                return cx.refuse(refusal::SUBQUERY, "a subquery in WHERE or ORDER BY");
-            }
             // LAST_INSERT_ID() is the same both times; with an argument it sets the value.
             let constant = source.word(i, "LAST_INSERT_ID") && source.op(i + 2, ")");
             let call = source.op(i + 1, "(") && source.any_word(i, &VOLATILE) && !constant;
             if call || source.op(i, ":=") {
-                return cx
-                    .refuse(refusal::VOLATILE, &format!("`{}` in WHERE or ORDER BY", cx.shown(&(i..i + 1))));
+                let what = format!("`{}` in a condition, ORDER BY or LIMIT", cx.shown(&(i..i + 1)));
+                return cx.refuse(refusal::VOLATILE, &what);
             }
             check_auto_is_null(cx, i)?;
         }
     }
-    cx.check_cut(&cx.target.factor)?;
+    let order = || change.order.clone().into_iter().flatten();
+    if order().any(|i| source.any_word(i, &["SELECT", "TABLE"])) {
+        return cx.refuse(refusal::SUBQUERY, "a subquery in ORDER BY");
+    }
     for part in change.order.iter().flat_map(|order| source.split_commas(order)) {
         if source.kind(part.start) == Some(TokenKind::Integer) {
             return cx.refuse(refusal::ORDINAL, "ORDER BY a number");
@@ -140,10 +148,14 @@ pub(crate) fn check_twice(cx: &Context<'_>, change: &Change) -> Result<(), Refus
 
 /// `id IS NULL` means the last generated id under `sql_auto_is_null`, and only the first time.
 fn check_auto_is_null(cx: &Context<'_>, i: usize) -> Result<(), Refusal> {
-    let auto = cx.schema.auto_increment().map(|column| column.name.as_str());
-    let named =
-        cx.source.ident(i).is_some_and(|name| auto.is_some_and(|auto| auto.eq_ignore_ascii_case(&name)));
-    if named && cx.source.words(i + 1, &["IS", "NULL"]) {
+    let source = cx.source;
+    if source.op(i.wrapping_sub(1), ".") {
+        return Ok(());
+    }
+    let Some((parts, end)) = source.dotted(i) else { return Ok(()) };
+    let auto = cx.schema.auto_increment().map_or("", |column| column.name.as_str());
+    let alone = parts.len() == 1 && parts[0].eq_ignore_ascii_case(auto);
+    if (alone || cx.is_column(&parts, auto)) && source.words(end, &["IS", "NULL"]) {
         return cx.refuse(refusal::VOLATILE, "`IS NULL` on the AUTO_INCREMENT column");
     }
     Ok(())
@@ -159,9 +171,10 @@ pub(crate) fn changed_keys<'c>(cx: &Context<'_>, change: &'c Change) -> Vec<&'c 
     change.assignments.iter().filter(|assignment| is_key(&assignment.column)).collect()
 }
 
-pub(crate) fn key_columns(cx: &Context<'_>, change: &Change, numbered: bool) -> KeyColumns {
-    let changed = changed_keys(cx, change).iter().map(|assignment| assignment.column.clone()).collect();
-    KeyColumns { numbered, changed, ..KeyColumns::plain(cx) }
+pub(crate) fn key_columns(cx: &Context<'_>, target: &Target, numbered: bool) -> KeyColumns {
+    let assignments = changed_keys(cx, &target.change);
+    let changed = assignments.iter().map(|assignment| assignment.column.clone()).collect();
+    KeyColumns { numbered, optional: target.joins(), changed, ..KeyColumns::plain(cx) }
 }
 
 /// The values that primary key and shard key get, as select items.
@@ -253,29 +266,66 @@ pub(crate) fn select_limit(cx: &Context<'_>, change: &Change) -> Result<usize, R
 pub(crate) struct Restrictable {
     text: Vec<u8>,
     edits: Edits,
-    filter: Option<std::ops::Range<usize>>,
+    filter: Option<Range<usize>>,
+    /// Conditions that are known to be true of the keys' rows.
+    settled: Vec<Range<usize>>,
     place: usize,
     qualifier: String,
+    /// The first column of the primary key, where rows of other tables that have no partner are written, too.
+    unless_null: Option<String>,
+    /// The statement finds a row for each key, or what it joins has changed meanwhile.
+    finds_all: bool,
 }
 
 impl Restrictable {
-    pub(crate) fn new(cx: &Context<'_>, change: &Change, edits: Edits) -> Self {
+    pub(crate) fn new(cx: &Context<'_>, target: &Target, edits: Edits) -> Self {
+        let change = &target.change;
+        // What is joined to a row depends on all conditions.
+        let settled = change.filter.as_ref().filter(|_| !target.joins());
+        let column = cx.schema.primary_key.first().map(|name| quote_ident(name));
         Self {
             text: cx.source.text().to_vec(),
             edits,
             filter: change.filter.as_ref().map(|filter: &Span| cx.source.byte_range(filter)),
+            settled: settled.map_or_else(Vec::new, |filter| subquery::conditions(cx, filter)),
             place: cx.end_before(change.where_place),
             qualifier: cx.qualifier(),
+            unless_null: column.filter(|_| target.others),
+            finds_all: target.joins() && !target.others && !change.ignore,
         }
     }
 
-    /// The text with `more` edits and the restriction.
-    pub(crate) fn restricted(&self, more: &Edits, restriction: &str) -> Vec<u8> {
+    /// How many rows the statements find for that many keys, where they must find them.
+    pub(crate) fn finds(&self, keys: usize) -> Option<u64> {
+        self.finds_all.then_some(keys as u64)
+    }
+
+    /// The text with `more` edits and the restriction to rows of `qualifier`. `warned`: the conditions warned where
+    /// they were evaluated for the keys; in an UPDATE or DELETE that may be an error, so they are evaluated again.
+    pub(crate) fn restricted(
+        &self,
+        more: &Edits,
+        qualifier: &str,
+        restriction: &str,
+        warned: bool,
+    ) -> Vec<u8> {
+        let restriction = match &self.unless_null {
+            // Not IS NULL, which means the last generated id under `sql_auto_is_null`.
+            Some(column) => format!("({restriction} OR {qualifier}{column} <=> NULL)"),
+            None => restriction.to_owned(),
+        };
         let mut edits = Edits::default();
         match &self.filter {
             Some(filter) => {
                 edits.insert(filter.start, "(");
+                let settled = self.settled.iter().filter(|_| !warned);
+                for at in settled.clone() {
+                    edits.insert(at.start, "(TRUE OR (");
+                }
                 edits = edits.with(&self.edits).with(more);
+                for at in settled {
+                    edits.insert(at.end, "\n))");
+                }
                 edits.insert(filter.end, format!("\n) AND {restriction}"));
             }
             None => {
@@ -299,8 +349,8 @@ pub(crate) struct Restricted {
 }
 
 impl Restricted {
-    pub(crate) fn program(&self, cells: &[Vec<Option<Vec<u8>>>]) -> Result<Program, Refusal> {
-        let rows = self.columns.rows(cells)?;
+    pub(crate) fn program(&self, learnt: &LearntKeys) -> Result<Program, Refusal> {
+        let rows = self.columns.rows(&learnt.rows)?;
         let keys: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
         let restriction = restriction(&self.mirror.schema, &self.text.qualifier, &keys);
         let mut touched: Vec<Touched> = Vec::new();
@@ -319,7 +369,9 @@ impl Restricted {
             }
         }
         let effects = self.mirror.statements(&distinct, self.kind);
-        let run = Run::Text(self.text.restricted(&Edits::default(), &restriction));
-        Ok(Program::alone(run, Effects::Known(effects)))
+        let qualifier = &self.text.qualifier;
+        let text = self.text.restricted(&Edits::default(), qualifier, &restriction, learnt.warned);
+        let program = Program::alone(Run::Text(text), Effects::Known(effects));
+        Ok(Program { finds: self.text.finds(rows.len()), ..program })
     }
 }

@@ -4,10 +4,10 @@
 use topology::{QualifiedName, ShardId, quote_ident};
 
 use super::{
-    Context, Effects, Key, Merge, Needs, Plan, Program, Refusal, Run,
+    Context, Effects, Key, LearntKeys, Merge, Needs, Plan, Program, Refusal, Run, Target,
     change::{
         MAX_KEYS, Restrictable, changed_keys, check, check_twice, clauses, filter_conjuncts, key_columns,
-        new_values, select_limit, write,
+        locked, new_values, select_limit, write,
     },
     context::{Naming, Renames},
     keys::restriction,
@@ -23,12 +23,16 @@ use crate::{
 };
 
 /// Plans an UPDATE or DELETE in 0011.
-pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal> {
+pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal> {
+    let change = &target.change;
     check(cx)?;
+    if target.joins() && cx.locked {
+        return cx.refuse(refusal::LOCK_TABLES, "the form for several tables under LOCK TABLES");
+    }
     check_ignore(cx, change)?;
     let conditions = filter_conjuncts(cx, change);
     let edits = cx.inlined()?;
-    let renames = renames(change);
+    let renames = renames(target);
     let moves = !changed_keys(cx, change).is_empty();
     if !moves
         && let Some(row) = cx.row(&conditions)
@@ -42,13 +46,17 @@ pub(crate) fn change(cx: &Context<'_>, change: &Change) -> Result<Plan, Refusal>
     if change.returning.is_some() {
         return cx.refuse(refusal::RETURNING, "RETURNING of rows in several shards");
     }
-    check_twice(cx, change)?;
+    check_twice(cx, target)?;
+    if target.others {
+        // A row of another table may be joined to rows of several shards.
+        return cx.refuse(refusal::MULTI_TABLE, "it writes other tables beside rows of several shards");
+    }
     let all = || cx.table().numbered_shards().map(|(id, _)| id).collect();
     let shards: Vec<ShardId> = cx.shards(&conditions).unwrap_or_else(all);
-    let columns = key_columns(cx, change, true);
-    let select = key_select(cx, change, &columns, &edits, &shards)?;
+    let columns = key_columns(cx, target, true);
+    let select = key_select(cx, target, &columns, &edits, &shards)?;
     let work = ShardChange {
-        text: Restrictable::new(cx, change, edits),
+        text: Restrictable::new(cx, target, edits),
         columns,
         naming: cx.naming(renames),
         changes_primary_key: changed_keys(cx, change).iter().any(|a| cx.schema.in_primary_key(&a.column)),
@@ -84,25 +92,28 @@ fn check_ignore(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
 }
 
 /// MariaDB's single-table DELETE knows no alias before 11.6.
-fn renames(change: &Change) -> Renames {
-    if change.assignments.is_empty() { Renames::ByRespelling } else { Renames::ByAlias }
+fn renames(target: &Target) -> Renames {
+    let alone = !target.joins() && target.change.assignments.is_empty();
+    if alone { Renames::ByRespelling } else { Renames::ByAlias }
 }
 
 /// Locks the rows in all of `shards` and reads their shard, key and new values.
 fn key_select(
     cx: &Context<'_>,
-    change: &Change,
+    target: &Target,
     columns: &KeyColumns,
     edits: &Edits,
     shards: &[ShardId],
 ) -> Result<Vec<u8>, Refusal> {
+    let change = &target.change;
     let limit = select_limit(cx, change)?;
+    let reading = locked(cx, change, edits)?;
     let alone = shards.len() == 1;
     let order = if alone { Vec::new() } else { order_items(cx, change, edits)? };
     let mut out = Vec::new();
     for (i, &shard) in shards.iter().enumerate() {
         let (naming, name) = (cx.naming(Renames::ByAlias), cx.table().shard(shard).quoted());
-        let edits = edits.with(&naming.edits(&name));
+        let edits = reading.with(&naming.edits(&name));
         let mut items = vec![format!("{} AS shunt_shard", shard.0)];
         items.extend(columns.items(&naming.qualifier(&name)));
         items.extend(new_values(cx, change, &edits)?);
@@ -117,10 +128,11 @@ fn key_select(
             _ => (" UNION ALL ".to_owned(), "SELECT ".to_owned()),
         };
         let parenthesis = if alone { "" } else { "(" };
-        out.extend(format!("{open}{parenthesis}{select}{} FROM ", items.join(", ")).into_bytes());
-        out.extend(cx.rendered_part(&edits, &cx.target.factor));
+        let (distinct, items) = (target.distinct(), items.join(", "));
+        out.extend(format!("{open}{parenthesis}{select}{distinct}{items} FROM ").into_bytes());
+        out.extend(cx.rendered_part(&edits, &change.from));
         out.extend(clauses(cx, change, &edits));
-        out.extend(format!(" LIMIT {limit} FOR UPDATE").into_bytes());
+        out.extend(format!(" LIMIT {limit} {}", target.lock(cx)).into_bytes());
         out.extend_from_slice(if alone { b"" } else { b")" });
     }
     if !alone {
@@ -172,10 +184,10 @@ pub(crate) struct ShardChange {
 impl ShardChange {
     pub(crate) fn program(
         &self,
-        cells: &[Vec<Option<Vec<u8>>>],
+        learnt: &LearntKeys,
         log: &mut dyn FnMut() -> (u64, u64),
     ) -> Result<Program, Refusal> {
-        let rows = self.columns.rows(cells)?;
+        let rows = self.columns.rows(&learnt.rows)?;
         if self.changes_primary_key && rows.len() > 1 {
             let what = format!("it changes {} primary keys", rows.len());
             let schema = &self.columns.schema;
@@ -192,7 +204,8 @@ impl ShardChange {
         if order.is_empty() {
             order.push((self.first, Vec::new()));
         }
-        let statements = order.iter().map(|(shard, rows)| Run::Text(self.text(*shard, rows))).collect();
+        let text = |(shard, rows): &(ShardId, Vec<&KeyRow>)| self.text(*shard, rows, learnt.warned);
+        let statements = order.iter().map(|part| Run::Text(text(part))).collect();
         let mut effects: Vec<Vec<u8>> = Vec::new();
         for (shard, rows) in &order {
             self.moves(*shard, rows, &mut effects);
@@ -208,7 +221,8 @@ impl ShardChange {
         } else {
             Merge::Changes { rows: self.numbers(&rows, &order) }
         };
-        Ok(Program { statements, effects: Effects::Known(effects), insert_id: None, last: None, merge })
+        let (finds, effects) = (self.text.finds(rows.len()), Effects::Known(effects));
+        Ok(Program { statements, finds, effects, insert_id: None, last: None, merge })
     }
 
     /// The place of each statement's rows among all: by ORDER BY, in which they were read; else by
@@ -234,11 +248,12 @@ impl ShardChange {
         self.columns.schema.table.shard(shard)
     }
 
-    fn text(&self, shard: ShardId, rows: &[&KeyRow]) -> Vec<u8> {
+    fn text(&self, shard: ShardId, rows: &[&KeyRow], warned: bool) -> Vec<u8> {
         let keys: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
         let name = self.shard_name(shard).quoted();
-        let restriction = restriction(&self.columns.schema, &self.naming.qualifier(&name), &keys);
-        self.text.restricted(&self.naming.edits(&name), &restriction)
+        let qualifier = self.naming.qualifier(&name);
+        let restriction = restriction(&self.columns.schema, &qualifier, &keys);
+        self.text.restricted(&self.naming.edits(&name), &qualifier, &restriction, warned)
     }
 
     /// Copies the rows that now belong elsewhere and deletes them here.

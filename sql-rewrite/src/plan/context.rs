@@ -16,7 +16,7 @@ use crate::{
     literal::{exact_integer, limit_literal, literal},
     resolve::same_name,
     splice::{Edits, Text},
-    syntax::{Block, Conjunct, Operand, Parsed, Shape, Source, Span, TableRef},
+    syntax::{Block, Conjunct, Operand, Parsed, Shape, Source, Span, TableRef, TargetName, Targets},
 };
 
 /// A statement on one configured table, ready to be planned.
@@ -238,7 +238,7 @@ impl<'a> Context<'a> {
 
     /// An unqualified column could be merged with another table's (`USING`, `NATURAL`).
     fn may_be_anothers(&self) -> bool {
-        self.block().is_some_and(|block| block.merges_columns)
+        self.block().map_or(self.parsed.merges_columns, |block| block.merges_columns)
     }
 
     /// The SELECT that the reference stands in.
@@ -317,8 +317,21 @@ impl<'a> Context<'a> {
         Naming {
             name: self.source.byte_range(&self.target.tokens),
             calls: Calls::Becomes(quote_ident(&self.target.name)),
-            qualifiers: self.qualifiers(false),
+            qualifiers: self.qualifiers(false).into_iter().chain(self.target_names()).collect(),
         }
+    }
+
+    /// Where `DELETE app.user FROM …` names the table with its schema.
+    fn target_names(&self) -> Vec<Range<usize>> {
+        let Shape::Delete(change) = &self.parsed.shape else { return Vec::new() };
+        let Targets::Named { names, .. } = &change.targets else { return Vec::new() };
+        let qualified = |name: &&TargetName| match name.parts.as_slice() {
+            [schema, name] => {
+                self.is_target_name(name) && same_name(schema, &self.table().legacy().schema, self.facts)
+            }
+            _ => false,
+        };
+        names.iter().filter(qualified).map(|name| self.source.byte_range(&name.tokens)).collect()
     }
 
     /// Edits that make the statement name `shard`.

@@ -38,9 +38,12 @@ pub(crate) fn check(cx: &Context<'_>, insert: &Insert) -> Result<Rows, Refusal> 
     Rows::new(cx, insert)
 }
 
-/// `LAST_INSERT_ID(x)` would take the place of the generated id in the OK packet.
-pub(crate) fn check_last_insert_id(cx: &Context<'_>) -> Result<(), Refusal> {
-    if sets_last_id(cx) {
+/// `LAST_INSERT_ID(x)` would take the place of the generated id in the OK packet. `new`: no row of a generated id can
+/// be there already, so what ON DUPLICATE KEY UPDATE says is not evaluated.
+pub(crate) fn check_last_insert_id(cx: &Context<'_>, insert: &Insert, new: bool) -> Result<(), Refusal> {
+    let unread = insert.on_duplicate.iter().flatten().map(|assignment| &assignment.value);
+    let unread: Vec<_> = unread.filter(|_| new).collect();
+    if (0..cx.source.len()).any(|i| sets_last_id_at(cx, i) && !unread.iter().any(|span| span.contains(&i))) {
         return cx.refuse(refusal::LAST_INSERT_ID, "LAST_INSERT_ID(…) beside a generated id");
     }
     Ok(())
@@ -48,9 +51,12 @@ pub(crate) fn check_last_insert_id(cx: &Context<'_>) -> Result<(), Refusal> {
 
 /// `LAST_INSERT_ID(x)` stands in it: the OK shows what it set.
 pub(crate) fn sets_last_id(cx: &Context<'_>) -> bool {
+    (0..cx.source.len()).any(|i| sets_last_id_at(cx, i))
+}
+
+fn sets_last_id_at(cx: &Context<'_>, i: usize) -> bool {
     let source = cx.source;
-    (0..source.len())
-        .any(|i| source.word(i, "LAST_INSERT_ID") && source.op(i + 1, "(") && !source.op(i + 2, ")"))
+    source.word(i, "LAST_INSERT_ID") && source.op(i + 1, "(") && !source.op(i + 2, ")")
 }
 
 /// A row that is there already can be in another shard than the one that the new row names.
@@ -70,7 +76,8 @@ fn listed(cx: &Context<'_>, insert: &Insert, mut keys: Vec<RowKeys>) -> Result<E
     if !keys.iter().any(RowKeys::is_generated) {
         return Ok(Effects::Known(cx.mirror().statements(&given(&keys), change)));
     }
-    check_last_insert_id(cx)?;
+    // Those that can be met by other keys do not come here.
+    check_last_insert_id(cx, insert, keys.iter().all(RowKeys::is_generated))?;
     if insert.returning.is_some() && (insert.ignore || !keys.iter().all(RowKeys::is_generated)) {
         return cx.refuse(refusal::RETURNING, "RETURNING of rows that may have no generated id");
     }
@@ -104,7 +111,7 @@ fn replaced(cx: &Context<'_>, insert: &Insert, mut keys: Vec<RowKeys>) -> Result
         check_whole(cx, key)?;
     }
     if keys.iter().any(RowKeys::is_generated) {
-        check_last_insert_id(cx)?;
+        check_last_insert_id(cx, insert, false)?;
     }
     // A row of the same key may be in any shard.
     let elsewhere = replaces_elsewhere(cx, insert);

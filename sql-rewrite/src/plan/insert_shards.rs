@@ -85,7 +85,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
     let mut edits = cx.inlined()?;
     let generates = cx.schema.auto_increment().is_some() && keys.iter().any(|row| row.id.is_none());
     if generates {
-        check_generated(cx, &keys)?;
+        check_generated(cx, insert, &keys)?;
     }
     let places = if generates { id_places(cx, insert, &mut edits)? } else { vec![None; keys.len()] };
     let ranges = row_ranges(cx, insert)?;
@@ -167,11 +167,12 @@ fn met(cx: &Context<'_>, insert: &Insert, rows: &Rows, keys: &[RowKeys]) -> Resu
     Ok(Some(Met { mirror: cx.mirror(), columns: KeyColumns::plain(cx), conditions }))
 }
 
-fn check_generated(cx: &Context<'_>, keys: &[RowKeys]) -> Result<(), Refusal> {
+fn check_generated(cx: &Context<'_>, insert: &Insert, keys: &[RowKeys]) -> Result<(), Refusal> {
     if keys.iter().any(|row| row.id.is_some()) {
         return cx.refuse(refusal::MIXED_IDS, "rows with given ids beside rows with generated ones");
     }
-    check_last_insert_id(cx)
+    let auto = cx.schema.auto_increment().is_some_and(|column| cx.schema.in_primary_key(&column.name));
+    check_last_insert_id(cx, insert, auto && cx.schema.unique_keys.is_empty())
 }
 
 fn row_ranges(cx: &Context<'_>, insert: &Insert) -> Result<Vec<Range<usize>>, Refusal> {
@@ -216,6 +217,10 @@ fn id_places(cx: &Context<'_>, insert: &Insert, edits: &mut Edits) -> Result<Vec
         (Some((list, span)), None) => {
             let comma = if list.is_empty() { "" } else { ", " };
             edits.insert(source.byte_range(span).start, format!("{quoted}{comma}"));
+            // `AS new (a, b)` names the columns of the list.
+            if let Some(alias) = insert.row_alias.as_ref().filter(|alias| !alias.columns.is_empty()) {
+                edits.insert(source.byte_range(&alias.list).start, "shunt_id, ");
+            }
         }
         _ => {}
     }
@@ -315,6 +320,7 @@ impl SplitInsert {
         let rows: Vec<Vec<u64>> = order.into_iter().map(|(.., numbers)| numbers).collect();
         Ok(Program {
             statements,
+            finds: None,
             effects,
             insert_id,
             last: generated.map(|id| format!("DO LAST_INSERT_ID({id})").into_bytes()),

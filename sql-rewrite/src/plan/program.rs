@@ -5,7 +5,7 @@ use std::sync::Arc;
 use topology::{ColumnKind, Phase, ShardId, TableSchema, quote_ident};
 
 use super::{
-    Context, Effects, Key, Learnt, Program, Refusal, Run, Write,
+    Context, Effects, Key, Learnt, LearntKeys, Program, Refusal, Run, Write,
     change::Restricted,
     change_shards::ShardChange,
     dirty_log,
@@ -80,6 +80,8 @@ pub(crate) struct KeyColumns {
     pub(crate) phase: Phase,
     /// The first column is the shard's number.
     pub(crate) numbered: bool,
+    /// A row without a key is none of the table: an outer join has it.
+    pub(crate) optional: bool,
     /// New values that follow the key and the shard key: the columns that they are for.
     pub(crate) changed: Vec<String>,
 }
@@ -87,7 +89,8 @@ pub(crate) struct KeyColumns {
 impl KeyColumns {
     /// The keys as they are.
     pub(crate) fn plain(cx: &Context<'_>) -> Self {
-        Self { schema: Arc::clone(cx.schema), phase: cx.phase, numbered: false, changed: Vec::new() }
+        let (schema, changed) = (Arc::clone(cx.schema), Vec::new());
+        Self { schema, phase: cx.phase, numbered: false, optional: false, changed }
     }
 
     /// The select items of the keys.
@@ -112,7 +115,10 @@ impl KeyColumns {
 
     /// Reads the rows of the key SELECT.
     pub(crate) fn rows(&self, cells: &[Vec<Option<Vec<u8>>>]) -> Result<Vec<KeyRow>, Refusal> {
-        cells.iter().map(|row| self.row(row).ok_or_else(|| self.unreadable())).collect()
+        let key = usize::from(self.numbered);
+        let none = |row: &&Vec<Option<Vec<u8>>>| self.optional && row.get(key).is_some_and(Option::is_none);
+        let rows = cells.iter().filter(|row| !none(row));
+        rows.map(|row| self.row(row).ok_or_else(|| self.unreadable())).collect()
     }
 
     /// A row of the key SELECT as it could be.
@@ -190,7 +196,9 @@ impl Write {
             _ => None,
         };
         match (&self.needs, columns) {
-            (super::Needs::Keys { .. }, Some(columns)) => Learnt::Keys(vec![columns.sample()]),
+            (super::Needs::Keys { .. }, Some(columns)) => {
+                Learnt::Keys(LearntKeys { rows: vec![columns.sample()], warned: false })
+            }
             (super::Needs::SequenceIds { .. }, _) => Learnt::FirstId(id),
             _ => Learnt::Nothing,
         }
@@ -207,8 +215,8 @@ impl Write {
             (Work::OneShard { text, logged }, _) => {
                 Ok(Program::alone(Run::Text(text.clone()), Effects::Known(logged.statements(log))))
             }
-            (Work::Restricted(work), Learnt::Keys(rows)) => work.program(rows),
-            (Work::ShardChange(work), Learnt::Keys(rows)) => work.program(rows, log),
+            (Work::Restricted(work), Learnt::Keys(keys)) => work.program(keys),
+            (Work::ShardChange(work), Learnt::Keys(keys)) => work.program(keys, log),
             (Work::SplitInsert(work), Learnt::FirstId(first)) => work.program(Some(*first), log),
             (Work::SplitInsert(work), Learnt::Nothing) => work.program(None, log),
             _ => Err(self.too_many.clone()),

@@ -21,9 +21,9 @@ macro_rules! reasons {
 
 reasons! {
     NOT_UNDERSTOOD "not-understood" "write it in a simpler form; SQL.md lists what is understood";
-    SEVERAL_TABLES "several-sharded-tables" "use one sharded table in a write";
-    SEVERAL_REFERENCES "several-references" "name the sharded table once in a write";
-    MULTI_TABLE "multi-table-write" "select the keys first, then write by primary key";
+    SEVERAL_TABLES "several-sharded-tables" "write one sharded table; in 0011 name no other one beside it";
+    SEVERAL_REFERENCES "several-references" "in 0011 name the sharded table once in a write, and write one reference to it";
+    MULTI_TABLE "multi-table-write" "write one table at a time; for ORDER BY and LIMIT use the form for one table, or select the keys first";
     SUBQUERY "subquery-in-where" "run the subquery first and give its result as literals";
     VOLATILE "volatile-where" "compute the value first and give it as a literal";
     INSERT_SELECT "insert-select" "read the rows first and insert them with VALUES";

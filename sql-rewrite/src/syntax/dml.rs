@@ -4,7 +4,7 @@ use super::{
     NotUnderstood,
     query::Reader,
     source::Span,
-    tree::{Assignment, Change, Insert, InsertSource, Role, Row, RowAlias, Shape},
+    tree::{Assignment, Change, Insert, InsertSource, Role, Row, RowAlias, Shape, TargetName, Targets},
 };
 
 /// Clauses behind the table of an UPDATE or DELETE.
@@ -87,13 +87,15 @@ impl Reader<'_> {
         let name = source.ident(span.start + 1).ok_or_else(what)?;
         let mut columns = Vec::new();
         let mut at = span.start + 2;
+        let mut list = at..at;
         if at < span.end && source.op(at, "(") {
+            list = at + 1..source.close(at);
             for part in source.split_commas(&(at + 1..source.close(at))) {
                 columns.push(source.ident(part.start).filter(|_| part.len() == 1).ok_or_else(what)?);
             }
             at = source.next(at);
         }
-        if at == span.end { Ok(Some(RowAlias { name, columns })) } else { Err(what()) }
+        if at == span.end { Ok(Some(RowAlias { name, columns, list })) } else { Err(what()) }
     }
 
     fn insert_source(&mut self, span: Span) -> Result<InsertSource, NotUnderstood> {
@@ -191,14 +193,11 @@ impl Reader<'_> {
         if !source.word(set, "SET") {
             return Err("UPDATE without SET".to_owned());
         }
-        let single = self.single_factor(start, set);
+        let targets = if self.single_factor(start, set) { Targets::Alone } else { Targets::Assigned };
         let stop = source.find(&(set + 1..end), |i| source.any_word(i, &CHANGE_CLAUSES));
         let assignments = self.assignments(&(set + 1..stop))?;
-        let mut change = self.change_clauses(stop)?;
-        change.ignore = ignore;
-        change.assignments = assignments;
-        change.set = set + 1..stop;
-        Ok(if single { Shape::Update(Box::new(change)) } else { Shape::MultiTable("UPDATE") })
+        let change = self.change_clauses(start..set, targets, stop)?;
+        Ok(Shape::Update(Box::new(Change { ignore, assignments, ..change })))
     }
 
     /// From DELETE on.
@@ -206,42 +205,60 @@ impl Reader<'_> {
         let source = self.source;
         let end = source.len();
         let (at, ignore) = self.modifiers(1);
-        if !source.word(at, "FROM") {
-            // DELETE a, b FROM tables: the targets are names out of the table list.
-            let from = source.find(&(at..end), |i| source.word(i, "FROM"));
-            let (after, _) = self.table_list((from + 1).min(end), end, None)?;
-            self.change_clauses(after)?;
-            return Ok(Shape::MultiTable("DELETE"));
-        }
+        let from = source.find(&(at..end), |i| source.word(i, "FROM"));
         let using = source.find(&(at..end), |i| {
             source.word(i, "USING") && !source.op(i + 1, "(") || source.any_word(i, &CHANGE_CLAUSES)
         });
-        if source.word(using, "USING") {
-            let (after, _) = self.table_list(using + 1, end, None)?;
-            self.change_clauses(after)?;
-            return Ok(Shape::MultiTable("DELETE"));
-        }
-        let (after, _) = self.table_list(at + 1, end, None)?;
-        if !self.single_factor(at + 1, after) {
-            return Err("DELETE from a list of tables".to_owned());
-        }
-        let mut change = self.change_clauses(after)?;
-        change.ignore = ignore;
-        Ok(Shape::Delete(Box::new(change)))
+        let (names, list) = match () {
+            () if from > at => (at..from, from + 1),
+            () if source.word(using, "USING") => (at + 1..using, using + 1),
+            () => (at..at, at + 1),
+        };
+        let (after, _) = self.table_list(list.min(end), end, None)?;
+        let targets = match () {
+            () if !names.is_empty() => {
+                let span = names.start..if from > at { from } else { list };
+                Targets::Named { names: self.target_names(&names)?, span }
+            }
+            () if self.single_factor(list, after) => Targets::Alone,
+            () => return Err("DELETE from a list of tables".to_owned()),
+        };
+        let change = self.change_clauses(list..after, targets, after)?;
+        Ok(Shape::Delete(Box::new(Change { ignore, ..change })))
     }
 
-    /// Whether these tokens are one plain table reference, without index hints.
+    /// `a, app.b, c.*`.
+    fn target_names(&self, span: &Span) -> Result<Vec<TargetName>, NotUnderstood> {
+        let source = self.source;
+        let name = |part: &Span| {
+            let (parts, end) = source.dotted(part.start)?;
+            let star = source.op(end, ".") && source.op(end + 1, "*");
+            let whole = if star { end + 2 == part.end } else { end == part.end };
+            (whole && parts.len() <= 2).then_some(TargetName { parts, tokens: part.start..end })
+        };
+        let names = source.split_commas(span).iter().map(name).collect::<Option<Vec<_>>>();
+        names.ok_or_else(|| "the tables of DELETE".to_owned())
+    }
+
+    /// Whether these tokens are one plain table reference.
     fn single_factor(&self, start: usize, end: usize) -> bool {
         self.last_table().is_some_and(|table| table.factor == (start..end))
     }
 
-    fn change_clauses(&mut self, start: usize) -> Result<Change, NotUnderstood> {
+    /// What follows the table list `from` and the assignments.
+    fn change_clauses(
+        &mut self,
+        from: Span,
+        targets: Targets,
+        start: usize,
+    ) -> Result<Change, NotUnderstood> {
         let source = self.source;
         let end = source.len();
         let mut change = Change {
+            from,
+            targets,
             ignore: false,
             assignments: Vec::new(),
-            set: start..start,
             filter: None,
             order: None,
             limit: None,

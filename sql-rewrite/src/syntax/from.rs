@@ -256,8 +256,17 @@ impl Reader<'_> {
     }
 
     fn mark(&mut self, block: Option<usize>, mark: impl FnOnce(&mut Block)) {
-        if let Some(block) = block.and_then(|number| self.block_mut(number)) {
-            mark(block);
+        match block {
+            Some(number) => {
+                if let Some(block) = self.block_mut(number) {
+                    mark(block);
+                }
+            }
+            None => {
+                let mut list = Block::default();
+                mark(&mut list);
+                self.merges_columns(list.merges_columns);
+            }
         }
     }
 

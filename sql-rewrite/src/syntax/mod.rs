@@ -18,7 +18,7 @@ pub(crate) use conjuncts::{Conjunct, Operand, and_parts, column, conjunct, conju
 pub(crate) use source::{Source, Span, match_parentheses};
 pub(crate) use tree::{
     Assignment, Binding, Block, Change, Insert, InsertSource, JoinKind, Joined, LockItem, LockKind, Parsed,
-    Role, Row, Shape, TableRef,
+    Role, Row, Shape, TableRef, TargetName, Targets,
 };
 
 use query::Reader;

@@ -80,6 +80,11 @@ impl<'a> Reader<'a> {
         self.found.renames_columns = true;
     }
 
+    /// Of the table list of an UPDATE or DELETE.
+    pub(super) fn merges_columns(&mut self, merges: bool) {
+        self.found.merges_columns |= merges;
+    }
+
     pub(super) fn block_mut(&mut self, number: usize) -> Option<&mut Block> {
         self.found.blocks.get_mut(number)
     }

@@ -190,6 +190,8 @@ pub(crate) struct RowAlias {
     pub(crate) name: String,
     /// Names of its columns, if they have others there.
     pub(crate) columns: Vec<String>,
+    /// The inside of their parentheses.
+    pub(crate) list: Span,
 }
 
 /// One row of VALUES.
@@ -203,15 +205,17 @@ pub(crate) struct Row {
     pub(crate) values: Vec<Span>,
 }
 
-/// A single-table UPDATE or DELETE.
+/// An UPDATE or DELETE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
+    /// The table list.
+    pub(crate) from: Span,
+    /// Which of its tables are written.
+    pub(crate) targets: Targets,
     /// IGNORE.
     pub(crate) ignore: bool,
     /// The assignments; empty for DELETE.
     pub(crate) assignments: Vec<Assignment>,
-    /// The span of the assignments.
-    pub(crate) set: Span,
     /// Behind WHERE.
     pub(crate) filter: Option<Span>,
     /// Behind ORDER BY.
@@ -222,6 +226,31 @@ pub(crate) struct Change {
     pub(crate) where_place: usize,
     /// MariaDB's RETURNING.
     pub(crate) returning: Option<Span>,
+}
+
+/// Which tables of its list an UPDATE or DELETE writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Targets {
+    /// The list is one plain table.
+    Alone,
+    /// Those whose columns are assigned.
+    Assigned,
+    /// `DELETE a, b FROM …`, `DELETE FROM a, b USING …`.
+    Named {
+        /// Each of them.
+        names: Vec<TargetName>,
+        /// What stands there besides `DELETE FROM` and the list.
+        span: Span,
+    },
+}
+
+/// A name that says from which table rows are deleted, by its alias if it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TargetName {
+    /// `app`, `user`.
+    pub(crate) parts: Vec<String>,
+    /// Its tokens, without `.*`.
+    pub(crate) tokens: Span,
 }
 
 /// One table of LOCK TABLES.
@@ -262,12 +291,10 @@ pub(crate) enum Shape {
     Query,
     /// INSERT, REPLACE; the target is the first table reference.
     Insert(Box<Insert>),
-    /// UPDATE of one table, the first reference.
+    /// UPDATE.
     Update(Box<Change>),
-    /// DELETE from one table, the first reference.
+    /// DELETE.
     Delete(Box<Change>),
-    /// UPDATE or DELETE of several tables.
-    MultiTable(&'static str),
     /// Shows, describes or explains, and runs nothing.
     Shows,
     /// LOCK TABLES: how each of [`Parsed::tables`] is locked.
@@ -310,6 +337,8 @@ pub(crate) struct Parsed {
     pub(crate) aliases: Vec<String>,
     /// A derived table or common table expression has a list of column names.
     pub(crate) renames_columns: bool,
+    /// `NATURAL` or `USING` in the table list of an UPDATE or DELETE.
+    pub(crate) merges_columns: bool,
 }
 
 impl Parsed {
