@@ -235,13 +235,16 @@ impl Session {
         let same = |a: &[u8], b: &str| a.eq_ignore_ascii_case(b.as_bytes());
         let tables = tables.iter().map(|snapshot| &snapshot.schema.table);
         let all = tables.flat_map(|table| table.shards().iter().map(move |shard| (table, shard)));
+        // MariaDB leaves the schema out where a column comes out of a derived table.
+        let without_schema = column.schema().is_empty();
         let mut from = all.filter(|(_, shard)| {
-            same(column.schema(), &shard.schema) && same(column.org_table(), &shard.table)
+            (without_schema || same(column.schema(), &shard.schema)) && same(column.org_table(), &shard.table)
         });
         let Some((table, shard)) = from.next() else { return Ok(definition.to_vec()) };
         let legacy = table.legacy();
+        let schema = if without_schema { b"" } else { legacy.schema.as_bytes() };
         let alias = if same(column.table(), &shard.table) { legacy.table.as_bytes() } else { column.table() };
-        Ok(column.renamed(legacy.schema.as_bytes(), alias, legacy.table.as_bytes()))
+        Ok(column.renamed(schema, alias, legacy.table.as_bytes()))
     }
 
     /// Sends a column definition, named as in the client's own text.

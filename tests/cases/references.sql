@@ -154,3 +154,7 @@ PREPARE s FROM 'SELECT id FROM user WHERE name = ? AND id < ?';
 -- refused 0111 0011
 EXECUTE s USING @a, @b;
 DEALLOCATE PREPARE s;
+
+-- case references: columns of a derived table over one shard
+SELECT d.g FROM (SELECT age AS g, name AS h, MIN(10.0) AS m FROM user WHERE id = 5 GROUP BY age, name) AS d GROUP BY d.m, d.g;
+SELECT * FROM (SELECT DISTINCT name AS n FROM user WHERE id = 5) AS d;
