@@ -106,7 +106,7 @@ impl Session {
         self.fail(ErrInfo::new(
             1205,
             b"HY000",
-            format!("Shunt: the gate was not to be had in {MAX_TRIES} tries; nothing was run: retry"),
+            format!("Shunt: its gate or what it reads changed in each of {MAX_TRIES} tries; nothing was done: retry"),
         ))
         .await
     }

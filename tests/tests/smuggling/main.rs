@@ -196,6 +196,17 @@ fn replaced(sql: &[u8]) -> Vec<u8> {
     all
 }
 
+/// Those on definitions come last, and once: each is an epoch of its own, with which the ids are lost that a sidecar has
+/// put by, and in 0011 the twin's would no longer be the same.
+fn attacks_on(kind: Kind) -> Vec<Attack> {
+    let verbs: [&[u8]; 5] = [b"TRUNCATE", b"ALTER", b"CREATE", b"DROP", b"RENAME"];
+    let all = attacks::all().into_iter().filter(|attack| attack.only.is_none_or(|only| only == kind));
+    let (ddl, mut others): (Vec<Attack>, Vec<Attack>) =
+        all.partition(|attack| verbs.iter().any(|verb| attack.sql.starts_with(verb)));
+    others.extend(ddl.into_iter().filter(|attack| attack.settings.is_empty()));
+    others
+}
+
 async fn smuggling(kind: Kind) -> Outcome {
     let mut bench = Bench::new(kind, SCHEMA).await?;
     bench.root(&format!("CREATE TABLE {SCHEMA}_twin.seed AS SELECT * FROM user")).await?;
@@ -204,9 +215,9 @@ async fn smuggling(kind: Kind) -> Outcome {
         bench.walk_to(phase).await?;
         tables.phase = phase;
         let mut found = Vec::new();
-        for attack in attacks::all().iter().filter(|attack| attack.only.is_none_or(|only| only == kind)) {
+        for attack in attacks_on(kind) {
             for prepared in [false, true] {
-                if let Some(what) = judge(&bench, &mut tables, attack, prepared).await? {
+                if let Some(what) = judge(&bench, &mut tables, &attack, prepared).await? {
                     let sql: String = attack.sql.escape_ascii().to_string().chars().take(120).collect();
                     let way = if prepared { "prepared" } else { "text" };
                     found.push(format!("{phase} {way} {:?} {sql}\n    {what}", attack.settings));
