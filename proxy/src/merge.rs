@@ -62,6 +62,8 @@ pub(crate) fn merge(
     }
     let rows = match how {
         Merge::Changes { rows } | Merge::Inserts { rows, .. } if parts.len() > 1 => rows,
+        // One row of an INSERT … SELECT: its answer has an info text, that of VALUES has none.
+        Merge::Inserts { rows, .. } if rows.len() == 1 => rows,
         _ => return alone(parts, max_error_count),
     };
     let whole = parts.iter().all(|part| part.conditions.len() < max_error_count);

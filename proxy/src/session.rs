@@ -33,7 +33,7 @@ use crate::{
 const COMMAND_MAX: usize = 1 << 30;
 
 /// Answers to Shunt's own statements are small; the largest are the keys of one statement.
-const OWN_ANSWER_MAX: usize = 64 << 20;
+pub(crate) const OWN_ANSWER_MAX: usize = 64 << 20;
 
 /// A result that a session may survive.
 pub(crate) type Flow<T> = Result<T, Fault>;

@@ -23,6 +23,11 @@ pub fn explain(plan: &Plan, learnt: Option<&Learnt>) -> String {
         }
         Plan::ShardRead(read) => shard_read(&mut out, read),
         Plan::Write(write) => explain_write(&mut out, write, learnt),
+        Plan::InsertSelect(insert) => {
+            out.push_str("insert of rows that are read first\n");
+            text(&mut out, "read", &insert.select);
+            let _ = writeln!(out, "  at most {} rows", insert.limit.0);
+        }
         Plan::Ddl(ddl) => {
             out.push_str("ddl\n  run on legacy: as sent\n");
             for sql in &ddl.shards {
@@ -56,6 +61,7 @@ pub fn how(plan: &Plan, shards_of_table: usize) -> String {
             _ => "some shards".to_owned(),
         },
         Plan::Write(write) => write.method().to_owned(),
+        Plan::InsertSelect(_) => "rows read first, then inserted".to_owned(),
         Plan::Ddl(_) => "on legacy and shards, while writes wait".to_owned(),
         Plan::LockTables(_) => "locked with the shards".to_owned(),
         Plan::Fail(error) => format!("error {}", error.code),

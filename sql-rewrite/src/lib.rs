@@ -10,6 +10,7 @@ mod explain;
 mod facts;
 mod forms;
 mod head;
+mod inserted_rows;
 pub mod lex;
 mod literal;
 mod names;
@@ -36,8 +37,9 @@ pub use names::Names;
 pub use occurrences::{Named, NotTable, Occurrence, Verdict, occurrences};
 pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
-    After, Cells, ColumnSource, Ddl, Duplicates, Effects, Key, Learnt, LearntKeys, LockTables, Merge, Needs,
-    Plan, Program, Ran, Refusal, Run, ServerError, ShardRead, ShardsOf, TableLock, TableView, Write,
+    After, Cells, ColumnSource, Ddl, Duplicates, Effects, InsertSelect, Key, Learnt, LearntKeys, LockTables,
+    Merge, Needs, Plan, Program, Ran, Refusal, ResultColumn, Run, SelectedRows, ServerError, ShardRead,
+    ShardsOf, TableLock, TableView, Write,
 };
 pub use planner::Planner;
 pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};

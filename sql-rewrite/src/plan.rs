@@ -6,6 +6,7 @@
 
 mod after;
 mod alter;
+mod beside;
 mod change;
 mod change_shards;
 mod context;
@@ -15,6 +16,7 @@ mod dirty_log;
 mod functions;
 mod given;
 mod insert;
+mod insert_select;
 mod insert_shards;
 mod keys;
 mod lock_tables;
@@ -30,6 +32,7 @@ mod read;
 pub(crate) mod refusal;
 mod restrict;
 mod returning;
+mod selected;
 mod stored;
 mod subquery;
 mod top;
@@ -42,17 +45,22 @@ use std::sync::Arc;
 use topology::{Phase, ShardId, TableId, TableSchema};
 
 pub use after::{After, Cells, Ran};
+pub(crate) use beside::beside;
 pub(crate) use change::change as dual_change;
 pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
 pub use ddl::Ddl;
 pub(crate) use ddl::{definition, truncate};
 pub(crate) use insert::insert as dual_insert;
+pub(crate) use insert_select::{InPlace, Inserted, insert_elsewhere, insert_select};
+pub use insert_select::{InsertSelect, SelectedRows};
 pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
 pub(crate) use lock_tables::{Locking, check as check_locks};
 pub(crate) use multi::Target;
+pub(crate) use program::Work;
 pub(crate) use read::read as shard_read;
+pub use selected::ResultColumn;
 
 use crate::Text;
 
@@ -86,6 +94,8 @@ pub enum Plan {
     ShardRead(ShardRead),
     /// A write to both sides (1101, 0111) or to shards alone (0011).
     Write(Box<Write>),
+    /// An INSERT of rows that are read first: [`crate::Planner::plan_rows`] makes a [`Plan::Write`] of them.
+    InsertSelect(Box<InsertSelect>),
     /// DDL: the client's own on legacy, the same on the shards, while nobody writes.
     Ddl(Box<Ddl>),
     /// LOCK TABLES with Shunt's own tables added to the list.
@@ -166,6 +176,8 @@ pub struct Write {
     pub(crate) work: program::Work,
     /// The refusal of more keys than [`Needs::Keys`] allows.
     pub(crate) too_many: Refusal,
+    /// The client's own statement was an INSERT … SELECT.
+    pub(crate) in_place: Option<InPlace>,
 }
 
 /// What must be known before the statements of a [`Write`] can be made.

@@ -19,7 +19,10 @@ use crate::{
     resolve::{Named, resolve},
     split::{Piece, split},
     statement::Form,
-    syntax::{Binding, Change, LockItem, Parsed, Shape, Source, TableRef, match_parentheses, read},
+    syntax::{
+        Binding, Change, Insert, InsertSource, LockItem, Parsed, Shape, Source, Span, TableRef,
+        match_parentheses, read,
+    },
     written::{Written, written},
 };
 
@@ -209,7 +212,8 @@ impl Planner {
             });
         };
         let planning = Planning { tables: &self.tables, statement, facts, params, views };
-        planning.plan().unwrap_or_else(Plan::Refuse)
+        let plan = planning.plan().unwrap_or_else(Plan::Refuse);
+        self.with_reading(plan, facts, view)
     }
 }
 
@@ -430,6 +434,10 @@ impl Planning<'_> {
                 if certified {
                     return Ok(self.gated());
                 }
+                let locked = self.views.iter().any(|view| view.locks.is_some());
+                if let Some((insert, query)) = self.inserts_query().filter(|_| !locked) {
+                    return plan::insert_elsewhere(&self.references()?, insert, query);
+                }
                 self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it")
             }
             [target] => self.write_to(*target, &written),
@@ -453,6 +461,13 @@ impl Planning<'_> {
             .or_else(|what| self.refuse(reasons::NOT_UNDERSTOOD, &what))
     }
 
+    /// An INSERT … SELECT, and its SELECT.
+    fn inserts_query(&self) -> Option<(&Insert, &Span)> {
+        let Shape::Insert(insert) = &self.statement.form.parsed.shape else { return None };
+        let InsertSource::Query(query) = &insert.source else { return None };
+        Some((insert, query))
+    }
+
     /// A write whose one sharded table is the reference at `target`.
     fn write_to(&self, target: usize, written: &Written) -> Result<Plan, Refusal> {
         let references = self.references()?;
@@ -460,13 +475,18 @@ impl Planning<'_> {
         let Some(cx) = references.iter().find(|cx| named == Some(cx.target)) else {
             return self.refuse(reasons::NOT_UNDERSTOOD, "the table reference");
         };
-        if references.len() > 1 && references.iter().any(|cx| cx.phase == Phase::Shards) {
-            // On legacy alone the server answers for all of them.
-            return if self.views.len() > 1 {
-                self.refuse(reasons::SEVERAL_TABLES, "a write that names several sharded tables")
-            } else {
-                self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table")
-            };
+        let reads_shards = references.iter().any(|cx| cx.phase == Phase::Shards);
+        let rows = self.inserts_query();
+        if let Some((insert, query)) = rows.filter(|_| cx.phase == Phase::Legacy && reads_shards) {
+            return plan::insert_elsewhere(&references, insert, query);
+        }
+        let twice = |other: &Context<'_>| other.target != cx.target && other.table().id() == cx.table().id();
+        if rows.is_none() && cx.phase == Phase::Shards && references.iter().any(twice) {
+            return self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table");
+        }
+        let inserts = rows.is_none() && matches!(self.statement.form.parsed.shape, Shape::Insert(_));
+        if reads_shards && references.len() > 1 && (inserts || cx.phase == Phase::Legacy) {
+            return self.refuse(reasons::SEVERAL_TABLES, "a write that reads another sharded table");
         }
         if cx.phase == Phase::Legacy {
             return Ok(self.gated());
@@ -477,6 +497,9 @@ impl Planning<'_> {
             // It runs between SET autocommit = 0 and SET autocommit = 1.
             return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
         }
+        if let Some((insert, query)) = rows {
+            return plan::insert_select(cx, &references, insert, query);
+        }
         if self.shadowed(cx) {
             return self
                 .refuse(reasons::NOT_UNDERSTOOD, "another table or WITH clause under the table's name");
@@ -485,12 +508,22 @@ impl Planning<'_> {
         if let Some(fails) = self.not_locked(cx).filter(|_| shards) {
             return Ok(fails);
         }
-        let own = |change: &Change| plan::Target::new(change, written, target);
+        let own = |change: &Change| {
+            let mut own = plan::Target::new(change, written, target);
+            let beside: Vec<Context<'_>> = references
+                .iter()
+                .filter(|other| other.phase == Phase::Shards && other.target != cx.target)
+                .copied()
+                .collect();
+            let tokens = beside.iter().map(|other| other.target.tokens.clone()).collect();
+            own.beside = (plan::beside(cx, change, &beside)?, tokens);
+            Ok(own)
+        };
         match (&self.statement.form.parsed.shape, shards) {
             (Shape::Insert(insert), false) => plan::dual_insert(cx, insert),
             (Shape::Insert(insert), true) => plan::shard_insert(cx, insert),
-            (Shape::Update(change) | Shape::Delete(change), false) => plan::dual_change(cx, &own(change)),
-            (Shape::Update(change) | Shape::Delete(change), true) => plan::shard_change(cx, &own(change)),
+            (Shape::Update(change) | Shape::Delete(change), false) => plan::dual_change(cx, &own(change)?),
+            (Shape::Update(change) | Shape::Delete(change), true) => plan::shard_change(cx, &own(change)?),
             _ => cx.refuse(reasons::NOT_UNDERSTOOD, "its kind"),
         }
     }

@@ -5,7 +5,8 @@
 //! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK
 //! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `phase doc 1101` (that table's,
 //! whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers, where the example that is
-//! shown otherwise is not enough); `warned` (it gave warnings). Settings that are pinned in front of
+//! shown otherwise is not enough); `warned` (it gave warnings); `selected 5,'x' ; 6,NULL` (what the SELECT of
+//! an INSERT answers). Settings that are pinned in front of
 //! Shunt's own statements are shown as `/*own*/` and `/*keys*/`; `pins.txt` shows them.
 
 #![allow(clippy::unwrap_used)]
@@ -15,7 +16,7 @@ mod common;
 use std::fmt::Write as _;
 
 use common::{Case, cases, option, params};
-use sql_rewrite::{Learnt, LearntKeys, Plan, TableLock, explain};
+use sql_rewrite::{Learnt, LearntKeys, Plan, ResultColumn, SelectedRows, TableLock, explain};
 use topology::Phase;
 
 fn rows(text: &str, warned: bool) -> Learnt {
@@ -23,6 +24,25 @@ fn rows(text: &str, warned: bool) -> Learnt {
     let rows = text.split(';').map(str::trim).filter(|row| !row.is_empty());
     let rows = rows.map(|row| row.split(',').map(str::trim).map(cell).collect()).collect();
     Learnt::Keys(LearntKeys { rows, warned })
+}
+
+/// Numbers are BIGINT, strings VARCHAR in utf8mb4.
+fn selected(text: &str, warned: bool) -> SelectedRows {
+    let rows: Vec<Vec<&str>> =
+        text.split(';').map(|row| row.trim().split(',').map(str::trim).collect()).collect();
+    let cell = |cell: &&str| (*cell != "NULL").then(|| cell.trim_matches('\'').as_bytes().to_vec());
+    let column = |cell: &&str| match cell.starts_with('\'') {
+        true => ResultColumn { kind: 253, charset: 255, ..ResultColumn::default() },
+        false => ResultColumn { kind: 8, charset: 63, ..ResultColumn::default() },
+    };
+    let columns = rows.first().map_or_else(Vec::new, |row| row.iter().map(column).collect());
+    let rows = rows.iter().filter(|row| row.iter().any(|cell| !cell.is_empty()));
+    SelectedRows {
+        columns,
+        rows: rows.map(|row| row.iter().map(cell).collect()).collect(),
+        cut: false,
+        warned,
+    }
 }
 
 fn planned(case: &Case, keep_pins: bool) -> String {
@@ -41,6 +61,10 @@ fn planned(case: &Case, keep_pins: bool) -> String {
             let plan = planner.plan(&statement, &facts, params.as_deref(), &view);
             let learnt = learnt.as_ref().filter(|learnt| fits(&plan, learnt, phase));
             text += &explain(&plan, learnt);
+            if let (Plan::InsertSelect(insert), Some(answer)) = (&plan, option(&case.options, "selected")) {
+                let rows = selected(answer, warned);
+                text += &explain(&planner.plan_rows(insert, &rows, &facts, &view), None);
+            }
         }
         let text = short(&text, phase, keep_pins);
         match shown.last_mut() {

@@ -22,15 +22,19 @@ const OF_THE_HIGHEST: [&str; 3] = [
 ];
 
 /// Writes that meet some rows.
-const OF_SOME: [&str; 5] = [
+const OF_SOME: [&str; 9] = [
     "UPDATE user u JOIN orders o ON o.n = u.id SET u.name = o.id, u.n = o.n",
     "UPDATE user SET name = 'without' WHERE id NOT IN (SELECT n FROM orders)",
     "DELETE u FROM user u LEFT JOIN orders o ON o.n = u.id WHERE o.id IS NULL AND u.id > 20",
     "DELETE FROM user WHERE EXISTS (SELECT 1 FROM orders o WHERE o.n = user.id) AND id > 30",
     "INSERT INTO user (id, name) VALUES (21, 'a'), (32, 'b'), (33, 'c') ON DUPLICATE KEY UPDATE name = VALUES(name)",
+    "INSERT INTO user (name, n) SELECT id, n FROM orders",
+    "INSERT INTO user (id, name) SELECT n + 30, id FROM orders ON DUPLICATE KEY UPDATE name = VALUES(name)",
+    "REPLACE INTO user (id, name) SELECT n + 31, id FROM orders WHERE n > 10",
+    "INSERT IGNORE INTO user (id, name, n) SELECT u.id + 1, o.id, u.n FROM user u JOIN orders o ON o.n = u.id",
 ];
 
-/// Raises the highest number in `orders` and takes it back, over and over.
+/// Raises the highest number in `orders` and takes it back, over and over, and lets rows with new ids come.
 async fn change(mut conn: Conn, stop: Arc<AtomicBool>) -> Outcome {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -38,6 +42,7 @@ async fn change(mut conn: Conn, stop: Arc<AtomicBool>) -> Outcome {
         for sql in [
             format!("INSERT INTO orders VALUES ({}, {})", 1000 + number, 5 + number),
             format!("DELETE FROM orders WHERE id = {}", 1000 + number - 1),
+            "INSERT INTO user (name) VALUES ('beside'), ('beside')".to_owned(),
             // In the next round's beginning.
             format!("DELETE FROM orders WHERE id = 1030 AND {number} = 1"),
         ] {

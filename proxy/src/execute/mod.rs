@@ -5,6 +5,7 @@
 //!      ▲                                   ├─ Gated      [gate] verbatim
 //!      │ the gate is gone (1146):          ├─ ShardRead  one other text, the client's columns
 //!      │ read its name, plan again         ├─ Write      [gate, keys] statements, effects, COMMIT
+//!      │ read its name, plan again         ├─ InsertSelect [gate] a SELECT, then a Write of its rows
 //!      │                                   ├─ Ddl        [closed gate] verbatim, the same on the shards
 //!      │                                   ├─ LockTables the client's list and Shunt's own
 //!      └───────────────────────────────────┴─ Fail, Refuse  ERR
@@ -12,6 +13,7 @@
 
 mod ddl;
 mod gated;
+mod insert_select;
 mod locks;
 mod read;
 mod transaction;
@@ -159,6 +161,7 @@ impl Session {
                 self.shard_read(statement, read, gated, snapshots, origin).await
             }
             Plan::Write(write) => self.write(write, snapshots, origin).await,
+            Plan::InsertSelect(insert) => self.insert_select(insert, snapshots, origin).await,
             Plan::Ddl(ddl) => self.ddl(ddl, snapshots, origin).await,
             Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,
             Plan::Fail(error) => self.fail(ErrInfo::new(error.code, b"HY000", error.message.clone())).await,
@@ -193,14 +196,7 @@ impl Session {
 
     fn plan(&self, statement: &Statement, snapshots: &Snapshots, origin: Origin<'_>, locked: Locked) -> Plan {
         let locks = self.locks.as_ref().filter(|_| locked == Locked::WithGate);
-        let view = |table: &TableId| {
-            let snapshot = snapshots.iter().find(|snapshot| snapshot.gate.table == *table)?;
-            let own =
-                |locks: &Vec<TableLock>| locks.iter().filter(|lock| lock.table == *table).cloned().collect();
-            let schema = snapshot.schema.clone();
-            let logs = snapshot.logs();
-            Some(TableView { phase: snapshot.read_phase(), schema, logs, locks: locks.map(own) })
-        };
+        let view = view(snapshots, locks);
         self.plane.planner.plan(statement, origin.facts, origin.params, &view)
     }
 
@@ -247,18 +243,38 @@ impl Session {
     }
 }
 
+/// What the planner is told of each table. `locks`: those of the client that are in force.
+fn view<'s>(
+    snapshots: &'s Snapshots,
+    locks: Option<&'s Vec<TableLock>>,
+) -> impl Fn(&TableId) -> Option<TableView> + 's {
+    move |table| {
+        let snapshot = snapshots.iter().find(|snapshot| snapshot.gate.table == *table)?;
+        let own =
+            |locks: &Vec<TableLock>| locks.iter().filter(|lock| lock.table == *table).cloned().collect();
+        let schema = snapshot.schema.clone();
+        let logs = snapshot.logs();
+        Some(TableView { phase: snapshot.read_phase(), schema, logs, locks: locks.map(own) })
+    }
+}
+
 /// Whether a plan runs under the gate: it writes or locks.
 fn takes_gate(plan: &Plan) -> bool {
     match plan {
         Plan::Relay | Plan::Fail(_) | Plan::Refuse(_) => false,
         Plan::ShardRead(read) => read.locking,
-        Plan::Gated { .. } | Plan::Write(_) | Plan::Ddl(_) | Plan::LockTables(_) => true,
+        Plan::Gated { .. } | Plan::Write(_) | Plan::InsertSelect(_) | Plan::Ddl(_) | Plan::LockTables(_) => {
+            true
+        }
     }
 }
 
 /// Whether a plan reaches the table under the locks that are in force.
 fn reads_or_writes(plan: &Plan) -> bool {
-    matches!(plan, Plan::Gated { .. } | Plan::Write(_) | Plan::Ddl(_) | Plan::ShardRead(_))
+    matches!(
+        plan,
+        Plan::Gated { .. } | Plan::Write(_) | Plan::InsertSelect(_) | Plan::Ddl(_) | Plan::ShardRead(_)
+    )
 }
 
 /// A prepared branch outlives its connection, and on MariaDB loses its gate with it.

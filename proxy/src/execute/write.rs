@@ -26,7 +26,7 @@ const DUPLICATE_KEY: u16 = 1062;
 
 /// How far the transaction of a write is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Shunt's own, not begun.
     Unopened,
     /// Shunt's own.
@@ -56,6 +56,17 @@ impl Session {
                 other => return self.not_opened(other, false).await,
             }
         }
+        self.write_from(stage, write, snapshots, origin).await
+    }
+
+    /// The same from a stage on.
+    pub(super) async fn write_from(
+        &mut self,
+        mut stage: Stage,
+        write: &Write,
+        snapshots: &Snapshots,
+        origin: Origin<'_>,
+    ) -> Flow<Done> {
         let learnt = match &write.needs {
             Needs::Nothing => Learnt::Nothing,
             Needs::SequenceIds { count, push } => {
@@ -312,7 +323,7 @@ impl Session {
     }
 
     /// Undoes the statement on both sides and answers with the error.
-    async fn undo(&mut self, stage: Stage, error: ErrInfo) -> Flow<Done> {
+    pub(super) async fn undo(&mut self, stage: Stage, error: ErrInfo) -> Flow<Done> {
         self.undo_unseen(stage).await?;
         let error = self.plane.with_legacy_names(error);
         self.fail(error).await

@@ -55,6 +55,7 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
         _ => Kind::Moved,
     };
     if kind != Kind::Moved
+        && target.beside.1.is_empty()
         && let Some(row) = cx.row(&filter_conjuncts(cx, change))
     {
         returning::check(cx, change.returning.as_ref(), true)?;
@@ -63,7 +64,7 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     }
     check_twice(cx, target)?;
     returning::check(cx, change.returning.as_ref(), false)?;
-    let edits = cx.inlined()?;
+    let edits = target.edits(cx)?;
     let reading = locked(cx, change, &edits)?;
     let columns = key_columns(cx, target, false);
     let mut items = columns.items(&cx.qualifier());
@@ -104,6 +105,7 @@ pub(crate) fn write(cx: &Context<'_>, needs: Needs, work: Work, inserts: bool) -
         inserts,
         work,
         too_many: refusal(refusal::TOO_MANY_KEYS, &what, cx.table(), cx.phase),
+        in_place: None,
     }))
 }
 

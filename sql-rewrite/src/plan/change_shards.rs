@@ -31,7 +31,7 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     }
     check_ignore(cx, change)?;
     let conditions = filter_conjuncts(cx, change);
-    let edits = cx.inlined()?;
+    let edits = target.edits(cx)?;
     let renames = renames(target);
     let moves = !changed_keys(cx, change).is_empty();
     if !moves

@@ -30,7 +30,7 @@ pub(crate) struct Derived<'a> {
     /// How many rows of each branch are wanted, the first ones in the order of the block.
     pub(crate) first: Option<i128>,
     /// The locking clause of each branch.
-    pub(crate) lock: Option<Span>,
+    pub(crate) lock: Option<Text>,
     /// How the client's text is respelled in the branches.
     edits: Edits,
 }
@@ -116,7 +116,7 @@ impl<'a> Derived<'a> {
         }
         if let Some(lock) = &self.lock {
             branch.push(" ");
-            branch.push(self.cx.text(&edits, lock));
+            branch.push(lock.clone());
         }
         let mut wrapped = Text::from("(");
         wrapped.push(branch);
@@ -145,7 +145,8 @@ fn nameable<'a>(cx: &Context<'a>, moved: &[Span]) -> Vec<&'a Column> {
 
 /// Whether all visible columns are read without being named.
 pub(crate) fn shows_all(cx: &Context<'_>) -> bool {
-    cx.block().is_none_or(|block| block.natural) || !stars(cx).is_empty()
+    let natural = cx.block().map_or(cx.parsed.merges_columns, |block| block.natural);
+    natural || cx.target.is_statement || !stars(cx).is_empty()
 }
 
 /// The select items `*` and `u.*` that show the reference's columns.

@@ -55,7 +55,7 @@ impl Rows {
     /// The rows of VALUES or SET.
     pub(crate) fn new(cx: &Context<'_>, insert: &Insert) -> Result<Self, Refusal> {
         match &insert.source {
-            InsertSource::Query => cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
+            InsertSource::Query(_) => cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
             InsertSource::Set(assignments, _) => Ok(Self {
                 names: column_names(cx, insert),
                 values: vec![assignments.iter().map(|assignment| assignment.value.clone()).collect()],

@@ -119,7 +119,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
 }
 
 /// What happens to rows whose key is there already.
-fn duplicates(cx: &Context<'_>, insert: &Insert) -> Duplicates {
+pub(crate) fn duplicates(cx: &Context<'_>, insert: &Insert) -> Duplicates {
     match () {
         () if insert.replace => Duplicates::Replaced,
         () if insert.on_duplicate.is_some() => {
@@ -184,7 +184,7 @@ fn row_ranges(cx: &Context<'_>, insert: &Insert) -> Result<Vec<Range<usize>>, Re
             Ok(rows.iter().map(|row| cx.source.byte_range(&row.span)).collect())
         }
         InsertSource::Set(_, list) => Ok(vec![cx.source.byte_range(list)]),
-        InsertSource::Query => cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
+        InsertSource::Query(_) => cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
     }
 }
 
@@ -204,7 +204,7 @@ fn id_places(cx: &Context<'_>, insert: &Insert, edits: &mut Edits) -> Result<Vec
             })]);
         }
         InsertSource::Rows(rows) => rows,
-        InsertSource::Query => return cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
+        InsertSource::Query(_) => return cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT"),
     };
     let names = column_names(cx, insert);
     let listed = names.iter().position(is_auto);

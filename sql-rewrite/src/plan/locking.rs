@@ -1,32 +1,51 @@
 //! Locking reads of several shards: an outer FOR UPDATE over a derived table locks nothing, so each branch has its
-//! own, with the conditions.
+//! own. With the conditions of a SELECT from one table it locks the rows of the result; elsewhere it would lock all rows
+//! that the conditions on this table alone leave, which is allowed to locks for sharing.
 
 use super::{Context, Refusal, change::VOLATILE, derived::Derived, functions::AGGREGATES, refusal, top};
 use crate::{
-    splice::Edits,
+    splice::{Edits, Text},
     syntax::{Block, Role, Span},
 };
 
-/// Whether the rows of the reference are locked. Refused where that cannot be done as the server does it.
-pub(crate) fn locks(cx: &Context<'_>) -> Result<bool, Refusal> {
+/// How the rows of a reference are locked.
+pub(crate) enum Locks {
+    /// Not at all.
+    None,
+    /// Those of the result, see [`fill`].
+    Result,
+    /// By this clause in each branch.
+    Branches(Text),
+}
+
+/// How the rows of the reference are locked. Refused where that cannot be done as the server does it.
+pub(crate) fn locks(cx: &Context<'_>) -> Result<Locks, Refusal> {
     let Some(block) = cx.block() else {
         return cx.refuse(refusal::LOCKING_FORM, "a locking read in this form");
     };
     let Some(lock) = &block.lock else {
         // The clause of another query does not concern this one's tables.
         if matches!(block.role, Role::Whole | Role::Subquery) && !block.combined {
-            return Ok(false);
+            return Ok(Locks::None);
         }
         return cx.refuse(refusal::LOCKING_FORM, "a lock beside a derived table or UNION");
     };
     let outermost = cx.parsed.blocks.iter().all(|other| other.span.start >= block.span.start);
     let sub = |part: &Span| part.clone().any(|i| cx.source.any_word(i, &["SELECT", "TABLE"]));
     let reads_more = [&block.filter, &block.order].into_iter().flatten().any(sub);
-    if block.joined || block.combined || !outermost || !cx.parsed.ctes.is_empty() || reads_more {
+    let several = block.joined || !outermost || !cx.parsed.ctes.is_empty() || reads_more;
+    cx.check_cut(lock)?;
+    if cx.source.word(lock.start + 2, "OF") {
+        return cx.refuse(refusal::LOCKING_FORM, "FOR UPDATE OF");
+    }
+    let shares = !cx.source.words(lock.start, &["FOR", "UPDATE"]);
+    if shares && !block.combined && (several || limit(cx, block).is_err()) {
+        return Ok(Locks::Branches(cx.text(&Edits::default(), lock)));
+    }
+    if several || block.combined {
         return cx
             .refuse(refusal::LOCKING_FORM, "a locking read of several shards in a join, UNION or subquery");
     }
-    cx.check_cut(lock)?;
     if let Some(filter) = &block.filter {
         cx.check_cut(filter)?;
         if let Some(i) =
@@ -35,10 +54,7 @@ pub(crate) fn locks(cx: &Context<'_>) -> Result<bool, Refusal> {
             return cx.refuse(refusal::LOCKING_FORM, &format!("`{}` in WHERE", cx.shown(&(i..i + 1))));
         }
     }
-    if cx.source.word(lock.start + 2, "OF") {
-        return cx.refuse(refusal::LOCKING_FORM, "FOR UPDATE OF");
-    }
-    Ok(true)
+    Ok(Locks::Result)
 }
 
 /// Moves conditions and lock into the branches, with ORDER BY and LIMIT where fewer rows than match are wanted.
@@ -54,7 +70,7 @@ pub(crate) fn fill(derived: &mut Derived<'_>, edits: &mut Edits) -> Result<(), R
         derived.moved.push(filter.clone());
     }
     if let Some(lock) = &block.lock {
-        derived.lock = Some(lock.clone());
+        derived.lock = Some(cx.text(&Edits::default(), lock));
         edits.replace(cx.source.byte_range(lock), "");
     }
     derived.first = limit;

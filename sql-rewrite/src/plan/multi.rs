@@ -1,4 +1,4 @@
-//! UPDATE and DELETE of a table list of which one table is sharded.
+//! UPDATE and DELETE of a table list of which one sharded table is written.
 //!
 //! ```text
 //! UPDATE user u JOIN orders o ON o.user_id = u.id SET u.votes = o.total WHERE o.total > 5
@@ -10,7 +10,8 @@
 
 use super::{Context, Refusal, refusal};
 use crate::{
-    syntax::{Change, TableRef, Targets},
+    splice::Edits,
+    syntax::{Change, Span, TableRef, Targets},
     written::{Written, list},
 };
 
@@ -21,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) change: Change,
     /// It writes other tables, too.
     pub(crate) others: bool,
+    /// How it reads other sharded tables that are on their shards, and the tokens of their names.
+    pub(crate) beside: (Edits, Vec<Span>),
 }
 
 impl Target {
@@ -32,12 +35,17 @@ impl Target {
             let to_this = assigned.filter(|(_, table)| **table == Some(place));
             own.assignments = to_this.map(|(assignment, _)| assignment.clone()).collect();
         }
-        Self { change: own, others: written.others(place) }
+        Self { change: own, others: written.others(place), beside: (Edits::default(), Vec::new()) }
     }
 
     /// Its list can have several tables.
     pub(crate) fn joins(&self) -> bool {
         self.change.targets != Targets::Alone
+    }
+
+    /// Parameters as literals, and what takes the place of other tables.
+    pub(crate) fn edits(&self, cx: &Context<'_>) -> Result<Edits, Refusal> {
+        Ok(cx.inlined()?.with(&self.beside.0))
     }
 
     /// `DISTINCT` for the key SELECT: a row can be joined several times.
@@ -73,7 +81,9 @@ impl Target {
             return "FOR UPDATE".to_owned();
         }
         let tables = list(cx.parsed, &self.change).into_iter().filter_map(|at| cx.parsed.tables.get(at));
-        let others: Vec<&TableRef> = tables.filter(|table| *table != cx.target).collect();
+        // Those in derived tables have their own locks.
+        let locked = |table: &&TableRef| *table != cx.target && !self.beside.1.contains(&table.tokens);
+        let others: Vec<&TableRef> = tables.filter(locked).collect();
         let quoted = |table: &TableRef| topology::quote_ident(table.called());
         let mut lock = format!("FOR UPDATE OF {}", quoted(cx.target));
         if !others.is_empty() {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use topology::{ColumnKind, Phase, ShardId, TableSchema, quote_ident};
 
 use super::{
-    Context, Effects, Key, Learnt, LearntKeys, Program, Refusal, Run, Write,
+    Context, Effects, Key, Learnt, LearntKeys, Merge, Program, Refusal, Run, Write,
     change::Restricted,
     change_shards::ShardChange,
     dirty_log,
+    insert_select::InsertElsewhere,
     insert_shards::SplitInsert,
     keys::select_item,
     refusal::{self, refusal},
@@ -31,6 +32,8 @@ pub(crate) enum Work {
     },
     /// Statements on shards for the keys that were learnt.
     ShardChange(Box<ShardChange>),
+    /// An INSERT into another table.
+    Elsewhere(Box<InsertElsewhere>),
     /// An INSERT into shards.
     SplitInsert(Box<SplitInsert>),
 }
@@ -184,6 +187,7 @@ impl Write {
             Work::Restricted(_) => "by keys, mirrored",
             Work::OneShard { .. } => "one shard",
             Work::ShardChange(_) => "by keys on shards",
+            Work::Elsewhere(_) => "to another table",
             Work::SplitInsert(_) => "split by shard",
         }
     }
@@ -210,8 +214,29 @@ impl Write {
     /// # Errors
     /// Where what was learnt cannot be worked with.
     pub fn program(&self, learnt: &Learnt, log: &mut dyn FnMut() -> (u64, u64)) -> Result<Program, Refusal> {
+        let mut program = self.program_of(learnt, log)?;
+        if let Some(in_place) = &self.in_place {
+            for run in &mut program.statements {
+                if *run == Run::Client {
+                    *run = Run::Text(in_place.text.clone());
+                }
+            }
+            if let (Some(duplicates), Merge::Alone) = (in_place.one_row, &program.merge) {
+                program.merge = Merge::Inserts { rows: vec![vec![1]], duplicates };
+            }
+            if in_place.tells_no_id {
+                program.insert_id = Some(0);
+            }
+        }
+        Ok(program)
+    }
+
+    fn program_of(&self, learnt: &Learnt, log: &mut dyn FnMut() -> (u64, u64)) -> Result<Program, Refusal> {
         match (&self.work, learnt) {
             (Work::Sent(effects), _) => Ok(Program::alone(Run::Client, effects.clone())),
+            (Work::Elsewhere(work), _) => {
+                Ok(Program::alone(Run::Text(work.text()), Effects::Known(Vec::new())))
+            }
             (Work::OneShard { text, logged }, _) => {
                 Ok(Program::alone(Run::Text(text.clone()), Effects::Known(logged.statements(log))))
             }

@@ -7,7 +7,8 @@ use super::{
     ColumnSource, Context, Plan, Refusal, ShardRead, ShardsOf,
     derived::{Derived, check_form, stars},
     functions::AGGREGATES,
-    locking, lossy,
+    locking::{self, Locks},
+    lossy,
     own::{own, rejects_null},
     pins, refusal,
     restrict::{self, Condition},
@@ -95,10 +96,14 @@ impl<'a> Rewrite<'_, 'a> {
         }
         check_form(cx)?;
         let mut derived = Derived::new(cx, shards, &self.edits);
-        if self.locking && locking::locks(cx)? {
+        let locks = if self.locking { locking::locks(cx)? } else { Locks::None };
+        if let Locks::Result = locks {
             locking::fill(&mut derived, &mut self.edits)?;
             self.settled.extend(derived.moved.iter().cloned());
         } else {
+            if let Locks::Branches(lock) = locks {
+                derived.lock = Some(lock);
+            }
             if self.move_conditions(&mut derived, &conditions) {
                 derived.first = top::first(cx);
             }
@@ -243,7 +248,7 @@ fn respells_names(cx: &Context<'_>) -> bool {
 
 /// `app.user.name` becomes `` `user`.name ``: a substitute has an alias and no schema. Refused where that could be
 /// another table's.
-fn respelled(references: &[Context<'_>]) -> Result<Edits, Refusal> {
+pub(crate) fn respelled(references: &[Context<'_>]) -> Result<Edits, Refusal> {
     let mut edits = Edits::default();
     let mut done = Vec::new();
     for cx in references {

@@ -21,7 +21,7 @@ macro_rules! reasons {
 
 reasons! {
     NOT_UNDERSTOOD "not-understood" "write it in a simpler form; SQL.md lists what is understood";
-    SEVERAL_TABLES "several-sharded-tables" "write one sharded table; in 0011 name no other one beside it";
+    SEVERAL_TABLES "several-sharded-tables" "write one sharded table at a time; in 0011 INSERT … VALUES names no other one";
     SEVERAL_REFERENCES "several-references" "in 0011 name the sharded table once in a write, and write one reference to it";
     MULTI_TABLE "multi-table-write" "write one table at a time; for ORDER BY and LIMIT use the form for one table, or select the keys first";
     SUBQUERY "subquery-in-where" "run the subquery first and give its result as literals";

@@ -12,22 +12,31 @@ use topology::Phase;
 use super::{Context, Refusal, refusal};
 use crate::{
     splice::Edits,
-    syntax::{Span, and_parts},
+    syntax::{Block, Span, and_parts},
 };
 
 /// Locks what the subqueries and derived tables in `span` read.
 pub(crate) fn lock(cx: &Context<'_>, span: &Span, edits: &mut Edits) -> Result<(), Refusal> {
-    let inside = |tokens: &Span| span.start <= tokens.start && tokens.end <= span.end;
-    if cx.parsed.tables.iter().any(|table| inside(&table.tokens) && table.is_statement) {
+    let limited = |block: &&Block| inside(span, &block.span) && block.limit.is_some();
+    if cx.phase == Phase::Shards && cx.parsed.blocks.iter().any(|block| limited(&block)) {
+        // It is evaluated beside each shard, and may pick other rows each time.
+        return cx.refuse(refusal::SUBQUERY, "a subquery with LIMIT");
+    }
+    share(cx, span, edits)
+}
+
+fn inside(span: &Span, tokens: &Span) -> bool {
+    span.start <= tokens.start && tokens.end <= span.end
+}
+
+/// The same for SELECTs that are evaluated once.
+pub(crate) fn share(cx: &Context<'_>, span: &Span, edits: &mut Edits) -> Result<(), Refusal> {
+    if cx.parsed.tables.iter().any(|table| inside(span, &table.tokens) && table.is_statement) {
         return cx.refuse(refusal::SUBQUERY, "`TABLE …` as a subquery");
     }
-    for block in cx.parsed.blocks.iter().filter(|block| inside(&block.span)) {
+    for block in cx.parsed.blocks.iter().filter(|block| inside(span, &block.span)) {
         if block.combined {
             return cx.refuse(refusal::SUBQUERY, "a subquery with UNION, EXCEPT or INTERSECT");
-        }
-        if block.limit.is_some() && cx.phase == Phase::Shards {
-            // It is evaluated beside each shard, and may pick other rows each time.
-            return cx.refuse(refusal::SUBQUERY, "a subquery with LIMIT");
         }
         if block.lock.is_none() && !block.from.is_empty() {
             edits.insert(cx.end_before(block.span.end), " LOCK IN SHARE MODE");

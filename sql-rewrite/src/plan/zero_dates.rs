@@ -5,7 +5,7 @@
 use topology::{Column, ColumnKind};
 
 use super::{Context, Refusal, derived::Derived, lossy::names, refusal, restrict};
-use crate::syntax::Span;
+use crate::syntax::{Shape, Span};
 
 /// Whether zero dates of this column count as NULL in WHERE.
 fn counts_as_null(column: &Column) -> bool {
@@ -65,6 +65,7 @@ fn place(cx: &Context<'_>, i: usize) -> Place {
     match around.min_by_key(|block| block.span.len()) {
         Some(block) if block.filter.as_ref().is_some_and(|filter| filter.contains(&i)) => Place::Where,
         Some(block) if block.from.contains(&i) => Place::Join,
+        None if cx.parsed.shape != Shape::Query => Place::Join,
         _ => Place::Other,
     }
 }

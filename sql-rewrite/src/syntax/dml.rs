@@ -111,7 +111,7 @@ impl Reader<'_> {
         }
         if source.op(at, "(") || source.any_word(at, &["SELECT", "WITH", "TABLE"]) {
             self.query(&span, Role::Whole)?;
-            return Ok(InsertSource::Query);
+            return Ok(InsertSource::Query(span));
         }
         Err("what follows the table of INSERT".to_owned())
     }

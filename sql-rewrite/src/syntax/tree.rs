@@ -179,8 +179,8 @@ pub(crate) enum InsertSource {
     Rows(Vec<Row>),
     /// `SET a = 1`; the span of the list.
     Set(Vec<Assignment>, Span),
-    /// `SELECT`, `TABLE`, `WITH`.
-    Query,
+    /// `SELECT`, `TABLE`, `WITH`; the span of all of it.
+    Query(Span),
 }
 
 /// MySQL's name for the new row.

@@ -1,0 +1,63 @@
+//! Other sharded tables that an UPDATE or DELETE reads when they are on their shards: each reference becomes the UNION
+//! ALL of the shards, whose branches lock what they read.
+
+use topology::ShardId;
+
+use super::{
+    Context, Refusal,
+    derived::{Derived, check_form},
+    lossy,
+    own::{own, rejects_null},
+    read::respelled,
+    refusal,
+    restrict::{Condition, conditions, shards},
+    zero_dates,
+};
+use crate::{
+    splice::Edits,
+    syntax::{Change, and_parts},
+};
+
+/// How the statement reads them. `cx` is the reference that is written.
+pub(crate) fn beside(cx: &Context<'_>, change: &Change, others: &[Context<'_>]) -> Result<Edits, Refusal> {
+    let Some(first) = others.first() else { return Ok(Edits::default()) };
+    if cx.locked {
+        return cx.refuse(refusal::LOCK_TABLES, "a write that reads other sharded tables under LOCK TABLES");
+    }
+    let values = first.inlined()?;
+    let mut edits = respelled(others)?;
+    let mut all = Vec::new();
+    for other in others {
+        if other.target.qualified {
+            return other.refuse(refusal::PARTITION, "a PARTITION clause");
+        }
+        check_form(other)?;
+        let conditions = applying(other, change);
+        let every = || other.table().numbered_shards().map(|(id, _)| id).collect();
+        let shards: Vec<ShardId> = shards(other, &conditions, &[]).unwrap_or_else(every);
+        let mut derived = Derived::new(other, shards, &edits.with(&values));
+        for condition in &conditions {
+            let moves = own(other, &condition.span).is_some_and(|own| !own.may_warn);
+            if moves && (!condition.nullable || rejects_null(other, &condition.span)) {
+                derived.filters.push(condition.span.clone());
+            }
+        }
+        derived.lock = Some("LOCK IN SHARE MODE".into());
+        derived.show_nameable();
+        edits.replace(other.source.byte_range(&other.target.tokens), derived.factor());
+        edits.replace(other.source.byte_range(&other.target.index_hints), "");
+        all.push(derived);
+    }
+    lossy::check(&all, &[])?;
+    zero_dates::check(&all, &[])?;
+    Ok(edits)
+}
+
+/// What the rows of a reference must meet to matter. In the table list the condition may stand behind an outer join.
+fn applying(cx: &Context<'_>, change: &Change) -> Vec<Condition> {
+    if cx.target.block.is_some() {
+        return conditions(cx);
+    }
+    let parts = change.filter.as_ref().map_or_else(Vec::new, |filter| and_parts(cx.source, filter));
+    parts.into_iter().map(|span| Condition { span, nullable: true }).collect()
+}
