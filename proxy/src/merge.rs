@@ -145,7 +145,17 @@ fn row_number(message: &[u8]) -> Option<(usize, u64)> {
     text.ends_with(b" at row ").then_some((start, number))
 }
 
-/// The error of the first row that failed, as far as that is known, with the client's number of it.
+/// Whether several parts failed, and one of them with an error that does not tell at which of its rows.
+pub(crate) fn first_error_is_doubtful(how: &Merge, parts: &[Part]) -> bool {
+    let Merge::Inserts { rows, .. } = how else { return false };
+    let failed =
+        || rows.iter().zip(parts).filter_map(|(rows, part)| Some((rows, part.answer.as_ref().err()?)));
+    failed().count() > 1
+        && failed().any(|(rows, error)| rows.len() > 1 && row_number(&error.message).is_none())
+}
+
+/// The error of the first row that failed, with the client's number of it. Of an UPDATE or DELETE it is as far as that is
+/// known.
 fn first_error(rows: &[Vec<u64>], parts: &[Part]) -> Option<(u64, ErrInfo)> {
     let errors = rows.iter().zip(parts).filter_map(|(rows, part)| {
         let error = part.answer.as_ref().err()?;

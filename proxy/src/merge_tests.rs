@@ -163,3 +163,16 @@ fn a_list_that_is_cut_off_behind_an_error_tells_no_count() {
     assert_eq!(messages(&conditions), ["cut at row 1"]);
     assert_eq!((conditions.warnings, conditions.errors), (None, None));
 }
+
+#[test]
+fn which_error_is_the_first_is_doubtful_where_one_tells_no_row() {
+    let doubtful =
+        |rows: &[&[u64]], parts: &[Part]| first_error_is_doubtful(&inserts(rows, Duplicates::Fail), parts);
+    let duplicate = || failed("Duplicate entry '5' for key 'PRIMARY'");
+    let long = || failed("too long at row 1");
+    assert!(doubtful(&[&[1, 3], &[2]], &[duplicate(), duplicate()]));
+    assert!(doubtful(&[&[1, 3], &[2]], &[duplicate(), long()]));
+    assert!(!doubtful(&[&[1], &[2]], &[duplicate(), duplicate()]));
+    assert!(!doubtful(&[&[1, 3], &[2, 4]], &[long(), long()]));
+    assert!(!doubtful(&[&[1, 3], &[2]], &[duplicate(), ok(1, 0, "", Vec::new())]));
+}

@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub binary_rows: bool,
     /// The running statement was already given ids of a new block.
     pub tried_new_block: bool,
+    /// The rows of the statement are inserted one by one, see [`crate::merge::first_error_is_doubtful`].
+    pub row_by_row: bool,
     /// Shunt itself makes the running command's answer: packets are counted by `reply_seq`.
     pub replying: bool,
     /// Sequence id of the next packet to the client.
@@ -110,6 +112,7 @@ impl Session {
             diagnostics: Diagnostics::default(),
             binary_rows: false,
             tried_new_block: false,
+            row_by_row: false,
             replying: false,
             reply_seq: 0,
             savepoint: format!("shunt_{:016x}", random_u64()),

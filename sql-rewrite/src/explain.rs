@@ -128,7 +128,7 @@ fn explain_write(out: &mut String, write: &Write, learnt: Option<&Learnt>) {
         n += 1;
         (1, n)
     };
-    match write.program(learnt, &mut log) {
+    match write.program(learnt, false, &mut log) {
         Ok(program) => explain_program(out, &program, &mut log),
         Err(refusal) => {
             let _ = writeln!(out, "  refused {}: {}", refusal.reason, refusal.message);

@@ -175,3 +175,16 @@ INSERT INTO user (name) VALUES ('after');
 /* leading */ UPDATE /* a */ user SET NAME = 'c' /* b */ WHERE ID=5 -- end
 ;
 update user set name='d'where id=5;
+
+-- case insert: rows on several shards fail
+INSERT INTO user (id) VALUES (100), (1), (11), (2), (100);
+INSERT INTO user (id) VALUES (200), (201), (200), (5), (201);
+-- params 300, 301, 300, 5
+INSERT INTO user (id) VALUES (?), (?), (?), (?);
+SELECT COUNT(*) FROM user;
+START TRANSACTION;
+INSERT INTO user (id) VALUES (400);
+INSERT INTO user (id) VALUES (500), (501), (500), (1), (400);
+INSERT INTO user (id) VALUES (500);
+COMMIT;
+SELECT id FROM user WHERE id >= 100 ORDER BY id;

@@ -295,7 +295,7 @@ impl Bench {
             n += 1;
             (1, n)
         };
-        write.program(learnt, &mut log).ok()
+        write.program(learnt, false, &mut log).ok()
     }
 
     async fn dual_write(&mut self, case: &Case, params: &[Value], write: &Write, what: &str) -> bool {

@@ -82,6 +82,7 @@ impl Session {
     pub(crate) async fn statement(&mut self, statement: &Statement, origin: Origin<'_>) -> Flow<Done> {
         let deadline = Instant::now() + EPOCH_WAIT;
         self.tried_new_block = false;
+        self.row_by_row = false;
         for attempt in 0..MAX_TRIES {
             let snapshots = match self.snapshots(statement).await {
                 Ok(snapshots) => snapshots,

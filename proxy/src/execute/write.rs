@@ -89,7 +89,7 @@ impl Session {
             }
         };
         let plane = self.plane.clone();
-        match write.program(&learnt, &mut || plane.log_id()) {
+        match write.program(&learnt, self.row_by_row, &mut || plane.log_id()) {
             Ok(program) => self.run_program(write, &program, stage, snapshots, origin).await,
             Err(refusal) => self.undo(stage, crate::session::refusal_error(&refusal)).await,
         }
@@ -139,7 +139,11 @@ impl Session {
             }
         }
         let mut returned = None;
-        let (visible, conditions) = self.run_visible(program, origin, &mut returned).await?;
+        let Some((visible, conditions)) = self.run_visible(program, origin, &mut returned).await? else {
+            // The first row that fails is found by inserting them one after the other.
+            self.row_by_row = true;
+            return self.undo_unseen(stage).await;
+        };
         self.diagnostics.fetched = Some(conditions);
         let mut ok = match visible {
             Ok(ok) => ok,
@@ -243,14 +247,14 @@ impl Session {
         Ok(Done::Answered)
     }
 
-    /// Runs the visible statements: the answer to them together, and the conditions that they left. Of rows
-    /// (RETURNING) the OK counts them; they come from one statement.
+    /// Runs the visible statements: the answer to them together, and the conditions that they left; `None` if it is not
+    /// certain which error is the first. Of rows (RETURNING) the OK counts them; they come from one statement.
     async fn run_visible(
         &mut self,
         program: &Program,
         origin: Origin<'_>,
         returned: &mut Option<Rows>,
-    ) -> Flow<(Result<OkInfo, ErrInfo>, Conditions)> {
+    ) -> Flow<Option<(Result<OkInfo, ErrInfo>, Conditions)>> {
         let max_error_count = self.diagnostics.max_error_count;
         let mut parts = Vec::with_capacity(program.statements.len());
         for run in &program.statements {
@@ -274,14 +278,17 @@ impl Session {
             match answer {
                 Err(error) if !status.in_transaction() => {
                     let conditions = Conditions::of_failure(conditions, max_error_count);
-                    return Ok((Err(error), conditions));
+                    return Ok(Some((Err(error), conditions)));
                 }
                 // The first error is not always the one that is told.
                 answer => parts.push(merge::Part { answer, conditions }),
             }
         }
         let as_text = origin.params.is_some() && !program.statements.contains(&Run::Client);
-        Ok(merge::merge(&program.merge, parts, as_text, self.server.mariadb, max_error_count))
+        if merge::first_error_is_doubtful(&program.merge, &parts) {
+            return Ok(None);
+        }
+        Ok(Some(merge::merge(&program.merge, parts, as_text, self.server.mariadb, max_error_count)))
     }
 
     /// Runs statements that the client does not see, up to the first error; whether one left warnings.

@@ -268,6 +268,7 @@ impl SplitInsert {
     pub(crate) fn program(
         &self,
         first: Option<u64>,
+        row_by_row: bool,
         log: &mut dyn FnMut() -> (u64, u64),
     ) -> Result<Program, Refusal> {
         let mut edits = Edits::default();
@@ -286,7 +287,7 @@ impl SplitInsert {
             }
             let shard = self.shard(row, id);
             placed.push(shard);
-            match order.iter_mut().find(|(known, ..)| *known == shard) {
+            match order.iter_mut().find(|(known, ..)| *known == shard && !row_by_row) {
                 Some((_, rows, numbers)) => {
                     rows.push(row);
                     numbers.push(i + 1);

@@ -208,13 +208,19 @@ impl Write {
         }
     }
 
-    /// The statements, now that `learnt` answers the needs. `log` gives the ids of rows in the dirty
+    /// The statements, now that `learnt` answers the needs. `row_by_row`: rows of an INSERT that go to several shards are
+    /// inserted each by itself, in their order, so that the first error is the one of the whole. `log` gives the ids of rows in the dirty
     /// log (0011): the sidecar's number and its counter, a new one at each call.
     ///
     /// # Errors
     /// Where what was learnt cannot be worked with.
-    pub fn program(&self, learnt: &Learnt, log: &mut dyn FnMut() -> (u64, u64)) -> Result<Program, Refusal> {
-        let mut program = self.program_of(learnt, log)?;
+    pub fn program(
+        &self,
+        learnt: &Learnt,
+        row_by_row: bool,
+        log: &mut dyn FnMut() -> (u64, u64),
+    ) -> Result<Program, Refusal> {
+        let mut program = self.program_of(learnt, row_by_row, log)?;
         if let Some(in_place) = &self.in_place {
             for run in &mut program.statements {
                 if *run == Run::Client {
@@ -231,7 +237,12 @@ impl Write {
         Ok(program)
     }
 
-    fn program_of(&self, learnt: &Learnt, log: &mut dyn FnMut() -> (u64, u64)) -> Result<Program, Refusal> {
+    fn program_of(
+        &self,
+        learnt: &Learnt,
+        row_by_row: bool,
+        log: &mut dyn FnMut() -> (u64, u64),
+    ) -> Result<Program, Refusal> {
         match (&self.work, learnt) {
             (Work::Sent(effects), _) => Ok(Program::alone(Run::Client, effects.clone())),
             (Work::Elsewhere(work), _) => {
@@ -242,8 +253,8 @@ impl Write {
             }
             (Work::Restricted(work), Learnt::Keys(keys)) => work.program(keys),
             (Work::ShardChange(work), Learnt::Keys(keys)) => work.program(keys, log),
-            (Work::SplitInsert(work), Learnt::FirstId(first)) => work.program(Some(*first), log),
-            (Work::SplitInsert(work), Learnt::Nothing) => work.program(None, log),
+            (Work::SplitInsert(work), Learnt::FirstId(first)) => work.program(Some(*first), row_by_row, log),
+            (Work::SplitInsert(work), Learnt::Nothing) => work.program(None, row_by_row, log),
             _ => Err(self.too_many.clone()),
         }
     }
