@@ -26,21 +26,26 @@ impl Planner {
         let statements = self.read(select, facts);
         let plans = statements.iter().map(|statement| self.plan(statement, facts, None, view));
         match plans.collect::<Vec<_>>().as_slice() {
-            [Plan::Relay | Plan::Gated { .. }] => plan,
+            [Plan::Relay | Plan::Gated { .. }] => {}
             [Plan::ShardRead(read)] => match lossy {
-                Some(refusal) if read.columns != ColumnSource::Rename => Plan::Refuse(refusal),
-                _ => {
-                    select.clone_from(&read.text.sql);
-                    plan
-                }
+                Some(refusal) if read.columns != ColumnSource::Rename => return Plan::Refuse(refusal),
+                _ => select.clone_from(&read.text.sql),
             },
-            [other @ (Plan::Fail(_) | Plan::Refuse(_))] => other.clone(),
+            [other @ (Plan::Fail(_) | Plan::Refuse(_))] => return other.clone(),
             // Not reached: it is one SELECT.
-            _ => Plan::Refuse(Refusal {
-                reason: reasons::INSERT_SELECT.name,
-                message: "the SELECT of an INSERT is not understood; nothing was done".to_owned(),
-            }),
+            _ => {
+                return Plan::Refuse(Refusal {
+                    reason: reasons::INSERT_SELECT.name,
+                    message: "the SELECT of an INSERT is not understood; nothing was done".to_owned(),
+                });
+            }
         }
+        if let Plan::Write(write) = &mut plan
+            && let Work::Elsewhere(insert) = &write.work
+        {
+            write.work = Work::OtherTable(insert.text());
+        }
+        plan
     }
 
     /// The plan of an INSERT … SELECT whose SELECT has answered, under the same `facts` and `view`.

@@ -434,9 +434,14 @@ impl Planning<'_> {
                 if certified {
                     return Ok(self.gated());
                 }
-                let locked = self.views.iter().any(|view| view.locks.is_some());
-                if let Some((insert, query)) = self.inserts_query().filter(|_| !locked) {
-                    return plan::insert_elsewhere(&self.references()?, insert, query);
+                let references = self.references()?;
+                match (&self.statement.form.parsed.shape, self.inserts_query()) {
+                    _ if self.views.iter().any(|view| view.locks.is_some()) => {}
+                    (_, Some((insert, query))) => return plan::insert_elsewhere(&references, insert, query),
+                    (Shape::Update(change) | Shape::Delete(change), _) => {
+                        return plan::change_elsewhere(&references, change);
+                    }
+                    _ => {}
                 }
                 self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it")
             }

@@ -1,13 +1,15 @@
 //! Other sharded tables that an UPDATE or DELETE reads when they are on their shards: each reference becomes the UNION
 //! ALL of the shards, whose branches lock what they read.
 
-use topology::ShardId;
+use topology::{Phase, ShardId};
 
 use super::{
-    Context, Refusal,
+    Context, Needs, Plan, Refusal,
+    change::write,
     derived::{Derived, check_form},
     lossy,
     own::{own, rejects_null},
+    program::Work,
     read::respelled,
     refusal,
     restrict::{Condition, conditions, shards},
@@ -51,6 +53,18 @@ pub(crate) fn beside(cx: &Context<'_>, change: &Change, others: &[Context<'_>]) 
     lossy::check(&all, &[])?;
     zero_dates::check(&all, &[])?;
     Ok(edits)
+}
+
+/// Plans an UPDATE or DELETE of other tables that are not sharded, or not yet: it runs as one statement.
+pub(crate) fn change_elsewhere(references: &[Context<'_>], change: &Change) -> Result<Plan, Refusal> {
+    let on_shards: Vec<Context<'_>> =
+        references.iter().filter(|other| other.phase == Phase::Shards).copied().collect();
+    let Some(cx) = on_shards.first() else { return Ok(Plan::Relay) };
+    if change.returning.is_some() {
+        return cx.refuse(refusal::RETURNING, "RETURNING of a write that reads shards");
+    }
+    let text = cx.rendered(&cx.inlined()?.with(&beside(cx, change, &on_shards)?));
+    Ok(write(cx, Needs::Nothing, Work::OtherTable(text), false))
 }
 
 /// What the rows of a reference must meet to matter. In the table list the condition may stand behind an outer join.

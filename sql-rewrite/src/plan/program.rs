@@ -32,8 +32,10 @@ pub(crate) enum Work {
     },
     /// Statements on shards for the keys that were learnt.
     ShardChange(Box<ShardChange>),
-    /// An INSERT into another table.
+    /// An INSERT into another table, until its SELECT is planned.
     Elsewhere(Box<InsertElsewhere>),
+    /// One statement that writes another table.
+    OtherTable(Vec<u8>),
     /// An INSERT into shards.
     SplitInsert(Box<SplitInsert>),
 }
@@ -187,7 +189,7 @@ impl Write {
             Work::Restricted(_) => "by keys, mirrored",
             Work::OneShard { .. } => "one shard",
             Work::ShardChange(_) => "by keys on shards",
-            Work::Elsewhere(_) => "to another table",
+            Work::Elsewhere(_) | Work::OtherTable(_) => "to another table",
             Work::SplitInsert(_) => "split by shard",
         }
     }
@@ -245,8 +247,8 @@ impl Write {
     ) -> Result<Program, Refusal> {
         match (&self.work, learnt) {
             (Work::Sent(effects), _) => Ok(Program::alone(Run::Client, effects.clone())),
-            (Work::Elsewhere(work), _) => {
-                Ok(Program::alone(Run::Text(work.text()), Effects::Known(Vec::new())))
+            (Work::OtherTable(text), _) => {
+                Ok(Program::alone(Run::Text(text.clone()), Effects::Known(Vec::new())))
             }
             (Work::OneShard { text, logged }, _) => {
                 Ok(Program::alone(Run::Text(text.clone()), Effects::Known(logged.statements(log))))
