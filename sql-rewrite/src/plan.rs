@@ -45,7 +45,7 @@ use std::sync::Arc;
 use topology::{Phase, ShardId, TableId, TableSchema};
 
 pub use after::{After, Cells, Ran};
-pub(crate) use beside::{beside, change_elsewhere};
+pub(crate) use beside::{beside, write_elsewhere};
 pub(crate) use change::change as dual_change;
 pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;

@@ -435,15 +435,16 @@ impl Planning<'_> {
                     return Ok(self.gated());
                 }
                 let references = self.references()?;
-                match (&self.statement.form.parsed.shape, self.inserts_query()) {
-                    _ if self.views.iter().any(|view| view.locks.is_some()) => {}
-                    (_, Some((insert, query))) => return plan::insert_elsewhere(&references, insert, query),
-                    (Shape::Update(change) | Shape::Delete(change), _) => {
-                        return plan::change_elsewhere(&references, change);
-                    }
-                    _ => {}
+                if self.views.iter().all(|view| view.locks.is_none()) {
+                    return match self.inserts_query() {
+                        Some((insert, query)) => plan::insert_elsewhere(&references, insert, query),
+                        None => plan::write_elsewhere(&references, &self.statement.form.parsed.shape),
+                    };
                 }
-                self.refuse(reasons::READ_IN_WRITE, "a write to another table that reads it")
+                self.refuse(
+                    reasons::READ_IN_WRITE,
+                    "a write to another table that reads it under LOCK TABLES",
+                )
             }
             [target] => self.write_to(*target, &written),
             _ if self.views.len() > 1 => {
@@ -521,7 +522,7 @@ impl Planning<'_> {
                 .copied()
                 .collect();
             let tokens = beside.iter().map(|other| other.target.tokens.clone()).collect();
-            own.beside = (plan::beside(cx, change, &beside)?, tokens);
+            own.beside = (plan::beside(cx, change.filter.as_ref(), &beside)?, tokens);
             Ok(own)
         };
         match (&self.statement.form.parsed.shape, shards) {

@@ -46,9 +46,7 @@ UPDATE orders o LEFT JOIN user u ON u.id = o.user_id AND u.active = 1 SET o.note
 UPDATE user JOIN orders o ON o.user_id = user.id SET user.age = 87, o.note = 'z' WHERE user.id = 6;
 
 -- case several: only other tables are written
--- refused 0011
 UPDATE orders o JOIN user u ON u.id = o.user_id SET o.note = u.name WHERE u.active = 0;
--- refused 0011
 DELETE o FROM orders o LEFT JOIN user u ON u.id = o.user_id WHERE u.id > 30;
 
 -- case several: the table twice
@@ -98,3 +96,21 @@ UNLOCK TABLES;
 -- case index hints in a write
 UPDATE user FORCE INDEX (name) SET age = 60 WHERE name = 'name3';
 UPDATE user USE INDEX (age) SET age = 61 WHERE age > 40 ORDER BY id LIMIT 3;
+
+-- case several tables: writes to another table that read it
+UPDATE orders SET note = (SELECT MAX(name) FROM user WHERE user.id = orders.user_id) WHERE id < 20;
+UPDATE orders SET amount = amount + 1 WHERE user_id IN (SELECT id FROM user WHERE active = 1) ORDER BY id LIMIT 5;
+UPDATE orders o JOIN user u ON u.id = o.user_id SET o.note = 'same' WHERE u.id = 8;
+UPDATE orders o LEFT JOIN user u ON u.id = o.user_id AND u.age > 30 SET o.note = 'none' WHERE u.id IS NULL;
+DELETE FROM orders WHERE NOT EXISTS (SELECT 1 FROM user WHERE user.id = orders.user_id AND user.score > 20);
+INSERT INTO orders (id, user_id, amount) VALUES (700, (SELECT MIN(id) FROM user WHERE age > 30), 1), (701, 5, (SELECT SUM(score) FROM user));
+INSERT INTO orders SET id = 702, user_id = (SELECT COUNT(*) FROM user), amount = 1;
+REPLACE INTO orders (id, user_id, amount) VALUES (700, (SELECT MAX(id) FROM user), 1);
+-- params 8, 'bound'
+UPDATE orders o JOIN user u ON u.id = o.user_id SET o.note = 'p' WHERE u.id = ? AND o.note <> ?;
+UPDATE orders SET amount = (SELECT score FROM user);
+START TRANSACTION;
+UPDATE orders SET note = (SELECT COUNT(*) FROM user WHERE age > 20) WHERE id < 5;
+DELETE FROM user WHERE id < 10;
+DELETE FROM orders WHERE user_id NOT IN (SELECT id FROM user);
+ROLLBACK;

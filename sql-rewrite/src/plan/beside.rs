@@ -1,4 +1,4 @@
-//! Other sharded tables that an UPDATE or DELETE reads when they are on their shards: each reference becomes the UNION
+//! Other sharded tables that a write reads when they are on their shards: each reference becomes the UNION
 //! ALL of the shards, whose branches lock what they read.
 
 use topology::{Phase, ShardId};
@@ -17,11 +17,15 @@ use super::{
 };
 use crate::{
     splice::Edits,
-    syntax::{Change, and_parts},
+    syntax::{Shape, Span, and_parts},
 };
 
-/// How the statement reads them. `cx` is the reference that is written.
-pub(crate) fn beside(cx: &Context<'_>, change: &Change, others: &[Context<'_>]) -> Result<Edits, Refusal> {
+/// How the statement reads them. `cx` is the reference that is written, `filter` the WHERE of the statement itself.
+pub(crate) fn beside(
+    cx: &Context<'_>,
+    filter: Option<&Span>,
+    others: &[Context<'_>],
+) -> Result<Edits, Refusal> {
     let Some(first) = others.first() else { return Ok(Edits::default()) };
     if cx.locked {
         return cx.refuse(refusal::LOCK_TABLES, "a write that reads other sharded tables under LOCK TABLES");
@@ -34,7 +38,7 @@ pub(crate) fn beside(cx: &Context<'_>, change: &Change, others: &[Context<'_>]) 
             return other.refuse(refusal::PARTITION, "a PARTITION clause");
         }
         check_form(other)?;
-        let conditions = applying(other, change);
+        let conditions = applying(other, filter);
         let every = || other.table().numbered_shards().map(|(id, _)| id).collect();
         let shards: Vec<ShardId> = shards(other, &conditions, &[]).unwrap_or_else(every);
         let mut derived = Derived::new(other, shards, &edits.with(&values));
@@ -55,23 +59,28 @@ pub(crate) fn beside(cx: &Context<'_>, change: &Change, others: &[Context<'_>]) 
     Ok(edits)
 }
 
-/// Plans an UPDATE or DELETE of other tables that are not sharded, or not yet: it runs as one statement.
-pub(crate) fn change_elsewhere(references: &[Context<'_>], change: &Change) -> Result<Plan, Refusal> {
+/// Plans a write to other tables that are not sharded, or not yet: it runs as one statement.
+pub(crate) fn write_elsewhere(references: &[Context<'_>], shape: &Shape) -> Result<Plan, Refusal> {
     let on_shards: Vec<Context<'_>> =
         references.iter().filter(|other| other.phase == Phase::Shards).copied().collect();
     let Some(cx) = on_shards.first() else { return Ok(Plan::Relay) };
-    if change.returning.is_some() {
+    let (filter, returning) = match shape {
+        Shape::Update(change) | Shape::Delete(change) => (change.filter.as_ref(), &change.returning),
+        Shape::Insert(insert) => (None, &insert.returning),
+        _ => return cx.refuse(refusal::READ_IN_WRITE, "a write to another table that reads it"),
+    };
+    if returning.is_some() {
         return cx.refuse(refusal::RETURNING, "RETURNING of a write that reads shards");
     }
-    let text = cx.rendered(&cx.inlined()?.with(&beside(cx, change, &on_shards)?));
+    let text = cx.rendered(&cx.inlined()?.with(&beside(cx, filter, &on_shards)?));
     Ok(write(cx, Needs::Nothing, Work::OtherTable(text), false))
 }
 
 /// What the rows of a reference must meet to matter. In the table list the condition may stand behind an outer join.
-fn applying(cx: &Context<'_>, change: &Change) -> Vec<Condition> {
+fn applying(cx: &Context<'_>, filter: Option<&Span>) -> Vec<Condition> {
     if cx.target.block.is_some() {
         return conditions(cx);
     }
-    let parts = change.filter.as_ref().map_or_else(Vec::new, |filter| and_parts(cx.source, filter));
+    let parts = filter.map_or_else(Vec::new, |filter| and_parts(cx.source, filter));
     parts.into_iter().map(|span| Condition { span, nullable: true }).collect()
 }

@@ -182,7 +182,10 @@ pub(crate) fn check_form(cx: &Context<'_>) -> Result<(), Refusal> {
     }
     for i in 0..source.len() {
         let call = source.op(i + 1, "(") && source.any_word(i, &["MATCH", "DEFAULT", "VALUES"]);
-        let own = call && (i + 2..source.close(i + 1)).any(|at| names_column(cx, at));
+        // `VALUES (…)` of rows holds more than a name.
+        let of_a_name = || source.dotted(i + 2).is_some_and(|(_, end)| end == source.close(i + 1));
+        let function = call && (!source.word(i, "VALUES") || of_a_name());
+        let own = function && (i + 2..source.close(i + 1)).any(|at| names_column(cx, at));
         if own || source.op(i, ":=") || source.word(i, "PROCEDURE") {
             return cx.refuse(
                 refusal::SCATTER_FORM,

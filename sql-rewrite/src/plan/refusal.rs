@@ -27,7 +27,7 @@ reasons! {
     SUBQUERY "subquery-in-where" "run the subquery first and give its result as literals";
     VOLATILE "volatile-where" "compute the value first and give it as a literal";
     INSERT_SELECT "insert-select" "read the rows first and insert them with VALUES";
-    READ_IN_WRITE "sharded-table-read-in-write" "read the rows first and give them as literals";
+    READ_IN_WRITE "sharded-table-read-in-write" "UNLOCK TABLES first, or read the rows first and give them as literals";
     READ_IN_EXPRESSION "subquery-in-set" "run it as a SELECT of its own";
     RETURNING "returning" "leave RETURNING out and read the row by its key, or send it as text, for rows of one shard and by plain column names";
     PARTITION "partition-clause" "leave the PARTITION clause out";
