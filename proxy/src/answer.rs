@@ -11,7 +11,7 @@ use wire::{
     FrameError, Malformed,
     frame::{HEADER, Header},
     own::Rows,
-    packet::{self, Column, ErrInfo, OkInfo, value::kind},
+    packet::{self, Column, ErrInfo, OkInfo, execute::PARAMETER_COUNT_AVAILABLE, row::Widths},
     reader::put_lenenc,
 };
 
@@ -101,12 +101,17 @@ impl Session {
             return Err(self.out_of_step());
         }
         let definitions = self.read_columns(columns).await?;
-        if let Shape::Columns(own) = shape
-            && let Some(error) = self.encoding_differs(own, &definitions)?
-        {
-            self.discard_rows().await?;
-            return Ok(End::Err(error));
-        }
+        let widths = match shape {
+            Shape::Columns(own) => self.widths(own, &definitions, origin)?,
+            Shape::AsIs | Shape::Rename(_) => Ok(None),
+        };
+        let widths = match widths {
+            Ok(widths) => widths,
+            Err(error) => {
+                self.discard_rows().await?;
+                return Ok(End::Err(error));
+            }
+        };
         self.reply(count);
         for (i, definition) in definitions.iter().enumerate() {
             let shaped = match shape {
@@ -124,7 +129,7 @@ impl Session {
             }
             self.reply(&eof);
         }
-        self.pass_row_packets().await
+        self.pass_row_packets(widths.as_ref()).await
     }
 
     async fn read_columns(&mut self, columns: usize) -> Flow<Vec<Vec<u8>>> {
@@ -135,8 +140,8 @@ impl Session {
         Ok(definitions)
     }
 
-    /// Passes packets on up to the end of rows.
-    pub(crate) async fn pass_row_packets(&mut self) -> Flow<End> {
+    /// Passes packets on up to the end of rows, with the widths of integers that the client was told.
+    async fn pass_row_packets(&mut self, widths: Option<&Widths>) -> Flow<End> {
         let deprecate_eof = self.relay.caps.deprecate_eof();
         loop {
             let (first, len, seq) = self.peek_home().await?;
@@ -149,7 +154,14 @@ impl Session {
                 let end = OkInfo::parse_end_of_rows(&payload, self.relay.caps);
                 return Ok(End::Rows(end.map_err(malformed)?));
             }
-            if seq == self.reply_seq {
+            if let Some(widths) = widths {
+                let row = self.home_packet().await?;
+                let row = widths.apply(&row).map_err(malformed)?;
+                self.reply(&row);
+                if self.relay.client.is_queue_full() {
+                    self.flush_client().await?;
+                }
+            } else if seq == self.reply_seq {
                 self.flush_client().await?;
                 let passed =
                     self.relay.home.pass_packet(&mut self.relay.client).await.map_err(Fault::Home)?;
@@ -265,28 +277,38 @@ impl Session {
         Ok(column.with_names(&respelled.name(column.name()), &respelled.name(column.org_name())))
     }
 
-    /// In the binary protocol a value's bytes depend on its type: if the shards' union has another
-    /// one than the unsharded table, the client would misread the row.
-    fn encoding_differs(&self, own: &[Vec<u8>], actual: &[Vec<u8>]) -> Flow<Option<ErrInfo>> {
+    /// In the binary protocol a value's bytes depend on its type, and the shards' union may have another one than
+    /// the unsharded table: integers get the width that the client is told, with anything else it would misread the
+    /// row.
+    fn widths(
+        &self,
+        own: &[Vec<u8>],
+        actual: &[Vec<u8>],
+        origin: Origin<'_>,
+    ) -> Flow<Result<Option<Widths>, ErrInfo>> {
         if !self.binary_rows {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        for (own, actual) in own.iter().zip(actual) {
-            let parse = |bytes: &Vec<u8>| Column::parse(bytes.clone(), self.relay.caps).map_err(malformed);
-            let (own, actual) = (parse(own)?, parse(actual)?);
-            if encoding(&own) != encoding(&actual) {
-                let name = String::from_utf8_lossy(own.name()).into_owned();
-                return Ok(Some(ErrInfo::new(
-                    1235,
-                    b"42000",
-                    format!(
-                        "Shunt: column `{name}` would arrive in another binary type from the shards; nothing was \
-                         read. CAST it to a type, or send the statement in the text protocol"
-                    ),
-                )));
-            }
-        }
-        Ok(None)
+        let parse = |all: &[Vec<u8>]| {
+            let columns = all.iter().map(|bytes| Column::parse(bytes.clone(), self.relay.caps));
+            columns.collect::<Result<Vec<Column>, Malformed>>().map_err(malformed)
+        };
+        let own = parse(own)?;
+        let odd = match Widths::new(&parse(actual)?, &own) {
+            Ok(Some(_)) if has_cursor(origin) => 0,
+            Ok(widths) => return Ok(Ok(widths)),
+            Err(column) => column,
+        };
+        let name = own.get(odd).map(|column| String::from_utf8_lossy(column.name()).into_owned());
+        let name = name.unwrap_or_default();
+        Ok(Err(ErrInfo::new(
+            1235,
+            b"42000",
+            format!(
+                "Shunt: column `{name}` would arrive in another binary type from the shards; nothing was \
+                 read. CAST it to a type, or send the statement in the text protocol"
+            ),
+        )))
     }
 
     /// Passes the client's own statement's answers on, to the last result.
@@ -386,19 +408,7 @@ fn parse_err(payload: &[u8]) -> Flow<ErrInfo> {
     ErrInfo::parse(payload).map_err(malformed)
 }
 
-/// Types whose values have the same bytes in a binary row are one class.
-fn encoding(column: &Column) -> (u8, bool) {
-    /// UNSIGNED_FLAG of a column definition.
-    const UNSIGNED: u16 = 32;
-    let unsigned = column.flags & UNSIGNED != 0;
-    match column.kind {
-        kind::TINY => (1, unsigned),
-        kind::SHORT | kind::YEAR => (2, unsigned),
-        kind::LONG | kind::INT24 => (4, unsigned),
-        kind::LONGLONG => (8, unsigned),
-        kind::DATE | kind::DATETIME | kind::TIMESTAMP => (kind::DATETIME, false),
-        fixed @ (kind::FLOAT | kind::DOUBLE | kind::TIME | kind::NULL) => (fixed, false),
-        // Everything else is a string with its length in front.
-        _ => (kind::STRING, false),
-    }
+/// Whether the client opens a cursor: its rows come by COM_STMT_FETCH.
+fn has_cursor(origin: Origin<'_>) -> bool {
+    origin.payload.get(5).is_some_and(|flags| flags & !PARAMETER_COUNT_AVAILABLE != 0)
 }

@@ -513,6 +513,16 @@ fn text_row(packet: &[u8], columns: usize) -> Outcome<Row> {
         .collect()
 }
 
+/// An integer as text: its width is that of its column's definition, which is compared by itself.
+fn digits(value: &[u8], column: &Column) -> String {
+    /// UNSIGNED_FLAG of a column definition.
+    const UNSIGNED: u16 = 32;
+    let negative = column.flags & UNSIGNED == 0 && value.last().is_some_and(|last| last & 0x80 != 0);
+    let mut all = if negative { [0xff; 16] } else { [0; 16] };
+    all[..value.len()].copy_from_slice(value);
+    i128::from_le_bytes(all).to_string()
+}
+
 fn binary_row(packet: &[u8], columns: &[Column]) -> Outcome<Row> {
     let mut bytes = Bytes(packet);
     bytes.u8()?;
@@ -533,7 +543,9 @@ fn binary_row(packet: &[u8], columns: &[Column]) -> Outcome<Row> {
                 0x07 | 0x0a..=0x0c => usize::from(bytes.u8()?),
                 _ => usize::try_from(bytes.length()?)?,
             };
-            Ok(Some(bytes.take(length)?.to_vec()))
+            let value = bytes.take(length)?;
+            let integer = matches!(column.kind, 0x01..=0x03 | 0x08 | 0x09 | 0x0d);
+            Ok(Some(if integer { digits(value, column).into_bytes() } else { value.to_vec() }))
         })
         .collect()
 }
