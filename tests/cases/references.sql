@@ -147,6 +147,8 @@ PREPARE s FROM 'SELECT id, name FROM user WHERE age > 40';
 EXECUTE s;
 PREPARE s FROM 'SELECT a.id, b.id FROM user a JOIN user b ON b.id = a.id + 1 WHERE a.id = 5';
 EXECUTE s;
+PREPARE s FROM 'SELECT id, ''😀 é'' FROM user WHERE id < 9';
+EXECUTE s;
 PREPARE s FROM 'SELECT id, name FROM user WHERE id = 7';
 EXECUTE s;
 SET @a = 'name3', @b = 30;

@@ -1,9 +1,9 @@
 //! SET, USE, prepared statements, SHOW and the rest of what concerns the session itself.
 
 use super::{DynamicText, Head};
-use crate::Facts;
 use crate::cursor::Cursor;
 use crate::lex::{TokenKind, is_op, is_word, text_end};
+use crate::{Charset, Facts};
 
 /// The head of a statement whose first word, already stepped over, is `word`.
 pub(super) fn head(word: &[u8], cursor: &mut Cursor<'_>, facts: &Facts) -> Option<Head> {
@@ -95,11 +95,22 @@ fn immediate_text(cursor: Cursor<'_>, facts: &Facts) -> DynamicText {
 
 fn dynamic_text(cursor: Cursor<'_>, facts: &Facts) -> DynamicText {
     match (cursor.only_string(facts), cursor.rest()) {
-        (Some(text), _) => DynamicText::Literal(text),
+        (Some(text), _) if facts.server.mariadb || facts.charset != Charset::Utf8 => {
+            DynamicText::Literal(text)
+        }
+        (Some(text), _) => DynamicText::Literal(in_utf8mb3(text)),
         (None, [variable]) if variable.kind == TokenKind::UserVar => {
             DynamicText::Variable(variable.bytes(cursor.sql).to_vec())
         }
         _ => DynamicText::Expression,
+    }
+}
+
+/// MySQL brings a literal that is prepared into its own utf8mb3, which has no character of four bytes.
+fn in_utf8mb3(text: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(text) {
+        Ok(text) => text.replace(|c: char| c.len_utf8() == 4, "?").into_bytes(),
+        Err(other) => other.into_bytes(),
     }
 }
 

@@ -5,7 +5,7 @@
 use topology::{Column, ColumnKind};
 
 use super::{Context, Refusal, derived::Derived, lossy::names, refusal, restrict};
-use crate::syntax::{Shape, Span};
+use crate::syntax::{Role, Shape, Span};
 
 /// Whether zero dates of this column count as NULL in WHERE.
 fn counts_as_null(column: &Column) -> bool {
@@ -30,8 +30,13 @@ pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Ref
             Place::Other => false,
         };
         for column in cx.schema.columns.iter().filter(|column| counts_as_null(column)) {
-            let found = (0..cx.source.len())
-                .find(|i| names(cx, *i, column) && is_asked_for_null(cx, *i) && could_differ(*i));
+            let aliases = handed_on(cx, column);
+            let inside = cx.block().is_some_and(|block| matches!(block.role, Role::Derived | Role::Cte));
+            let renamed = |i| cx.source.ident(i).is_some_and(|name| aliases.contains(&name.to_lowercase()));
+            let found = (0..cx.source.len()).find(|i| {
+                let named = names(cx, *i, column) || renamed(*i) || inside && cx.parsed.renames_columns;
+                named && is_asked_for_null(cx, *i) && could_differ(*i)
+            });
             if found.is_some() {
                 let what = format!("`{}` (NOT NULL) compared with NULL or TRUE in this place", column.name);
                 return cx.refuse(refusal::SCATTER_FORM, &what);
@@ -39,6 +44,28 @@ pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Ref
         }
     }
     Ok(())
+}
+
+/// The names under which derived tables and common table expressions give the column to what is around them: it is
+/// still a date that is NOT NULL, where the server merges them.
+fn handed_on(cx: &Context<'_>, column: &Column) -> Vec<String> {
+    let source = cx.source;
+    let inner = cx.parsed.blocks.iter().filter(|block| matches!(block.role, Role::Derived | Role::Cte));
+    let items: Vec<Span> = inner.flat_map(|block| source.split_commas(&block.items)).collect();
+    let mut found: Vec<String> = vec![column.name.to_lowercase()];
+    let mut at = 0;
+    while let Some(name) = found.get(at).cloned() {
+        at += 1;
+        for item in &items {
+            let Some((parts, end)) = source.dotted(item.start) else { continue };
+            let is_it = parts.last().is_some_and(|last| last.to_lowercase() == name);
+            let alias = source.ident(item.end - 1).map(|alias| alias.to_lowercase());
+            if let Some(alias) = alias.filter(|alias| is_it && end < item.end && !found.contains(alias)) {
+                found.push(alias);
+            }
+        }
+    }
+    found.split_off(1)
 }
 
 /// `created IS NULL`, `created IS TRUE` and so on, `ISNULL(created)`; the name ends at token `i`.
