@@ -1,5 +1,7 @@
 //! What is in a table: of the copy, and on each side of each way, read in one statement.
 
+use std::collections::BTreeMap;
+
 use super::{
     fixture::{Part, TWIN, Way},
     schema::Table,
@@ -11,12 +13,14 @@ use crate::{
 };
 
 /// The rows of one table everywhere, sorted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Contents {
     /// The copy's.
     pub twin: Vec<Row>,
     /// By the number of the way: its sides.
     pub ways: Vec<(usize, Vec<SideRows>)>,
+    /// By the name of the part, the copy's among them.
+    parts: BTreeMap<String, Vec<Row>>,
 }
 
 /// Legacy, or all shards of it together.
@@ -54,8 +58,9 @@ impl Contents {
             Some(Reply::Rows(_, rows, _)) => rows,
             other => return Err(format!("cannot read {}: {other:?}", table.name).into()),
         };
-        let mut contents = Self { twin: Vec::new(), ways: Vec::new() };
+        let mut contents = Self::default();
         for (way, part) in &parts {
+            contents.parts.insert(part.name.clone(), Vec::new());
             if let Some(way) = way {
                 contents.side(*way, part);
             }
@@ -63,6 +68,7 @@ impl Contents {
         for mut row in rows {
             let rest = row.split_off(2);
             let (way, part) = &parts[text(&row[0]).parse::<usize>()?];
+            contents.parts.entry(part.name.clone()).or_default().push(rest.clone());
             let Some(way) = way else {
                 contents.twin.push(rest);
                 continue;
@@ -74,6 +80,7 @@ impl Contents {
             side.rows.push(rest);
         }
         contents.twin.sort();
+        contents.parts.values_mut().for_each(|rows| rows.sort());
         for side in contents.ways.iter_mut().flat_map(|(_, sides)| sides) {
             side.rows.sort();
         }
@@ -95,11 +102,10 @@ impl Contents {
         &mut sides[at]
     }
 
-    /// Whether these rows are in the table everywhere.
-    #[must_use]
-    pub fn are(&self, rows: &[Row]) -> bool {
-        let mut sides = self.ways.iter().flat_map(|(_, sides)| sides);
-        self.twin == rows && sides.all(|side| side.rows == rows && side.misplaced.is_none())
+    /// The names of the parts that hold other rows than these.
+    pub fn changed<'c>(&'c self, since: &'c Self) -> impl Iterator<Item = &'c str> {
+        let changed = self.parts.iter().filter(|(name, rows)| since.parts.get(*name) != Some(*rows));
+        changed.map(|(name, _)| name.as_str())
     }
 }
 

@@ -85,8 +85,10 @@ impl Writer<'_> {
             Class::DateTime => "TIMESTAMP",
             _ => "",
         };
+        // As an item of a select list MySQL takes a parameter for a text, which these bytes are none of.
+        let parameter = self.random.chance(50) && literal != "x'00ff'";
         match typed(kind, literal) {
-            Some(Value::Typed(mut typed)) if self.random.chance(50) => {
+            Some(Value::Typed(mut typed)) if parameter => {
                 typed.literal = format!("{word}{literal}");
                 Value::Typed(typed).into()
             }

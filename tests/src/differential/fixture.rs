@@ -193,17 +193,18 @@ impl Fixture {
         Ok(())
     }
 
-    /// Sets a table to the rows that cases begin with, on the copy and on every way, in one transaction: a verify
-    /// that looks meanwhile sees both sides equal.
+    /// Sets the parts of a table that `wanted` takes by their names to the rows that cases begin with, in one
+    /// transaction: a verify that looks meanwhile sees both sides equal.
     ///
     /// # Errors
     /// What the server says.
-    pub async fn reset(&mut self, index: usize) -> Outcome {
+    pub async fn reset(&mut self, index: usize, wanted: impl Fn(&str) -> bool) -> Outcome {
         let table = &self.schema.tables[index];
         let names = table.given_names();
         let copy = Way { schema: TWIN.to_owned(), phase: None };
         let mut statements = vec!["BEGIN".to_owned()];
-        for part in std::iter::once(&copy).chain(&self.ways).flat_map(|way| way.parts(table)) {
+        let parts = std::iter::once(&copy).chain(&self.ways).flat_map(|way| way.parts(table));
+        for part in parts.filter(|part| wanted(&part.name)) {
             let rows = part.shard.map_or("TRUE".to_owned(), |(id, number)| format!("{number} = {id}"));
             statements.push(format!("DELETE FROM {}", part.name));
             statements.push(format!(
@@ -230,7 +231,7 @@ impl Fixture {
         if !fill.is_empty() {
             root.query_drop(fill).await?;
         }
-        self.reset(index).await
+        self.reset(index, |_| true).await
     }
 }
 

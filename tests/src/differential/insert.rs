@@ -108,7 +108,7 @@ impl<'a> Writer<'a> {
                 match same {
                     Some((name, _)) if self.random.chance(60) => name,
                     _ if self.random.chance(20) => self.leaf(&scope, class),
-                    _ => self.value_of(&Field::of(column)),
+                    _ => self.value_of(&Field::stored(column)),
                 }
             })
             .collect();
@@ -147,7 +147,7 @@ impl<'a> Writer<'a> {
         if (column.default.is_some() || column.nullable) && self.random.chance(8) {
             return "DEFAULT".into();
         }
-        let value = self.value_of(&Field::of(column));
+        let value = self.value_of(&Field::stored(column));
         match column.kind.class() {
             super::kind::Class::Int if !column.kind.is_wild() && self.random.chance(5) => {
                 seq!["1 + ", value.clone()].or(vec![value])

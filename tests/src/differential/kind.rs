@@ -185,6 +185,16 @@ impl Kind {
         matches!(self, Self::Integer { size: 4, .. } | Self::Bit(_))
     }
 
+    /// Whether a column of this type keeps every digit of the literal.
+    #[must_use]
+    pub fn keeps(self, literal: &str) -> bool {
+        let (Self::Time(digits) | Self::DateTime(digits) | Self::Timestamp(digits)) = self else {
+            return true;
+        };
+        let fraction = literal.split_once('.').map_or("", |(_, fraction)| fraction.trim_end_matches('\''));
+        fraction.len() <= usize::from(digits)
+    }
+
     /// Literals of values that fit.
     #[must_use]
     pub fn values(self) -> Vec<String> {

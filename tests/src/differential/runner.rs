@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Outcome,
-    client::{Client, Reply, Row},
+    client::{Client, Reply},
     same::{
         Finding, Protocol,
         answer::Answer,
@@ -42,8 +42,8 @@ pub struct Runner {
     /// Reads the tables, uncommitted rows included.
     reader: Client,
     next_id: u64,
-    /// The rows of each table that cases begin with, as the server shows them.
-    seeds: Vec<Vec<Row>>,
+    /// What is in each table when a case begins.
+    seeds: Vec<Contents>,
 }
 
 /// A session in each of the two forms of the protocol.
@@ -68,10 +68,17 @@ struct Run<'c> {
     /// The ways that still do as the copy does.
     live: Vec<bool>,
     found: Vec<Difference>,
-    /// The copy's rows of tables that were written, after the last statement.
-    before: BTreeMap<usize, Vec<Row>>,
+    /// Tables that were written, as they were after the last statement.
+    before: BTreeMap<usize, Contents>,
     /// Tables that may differ from their seeds.
     touched: Vec<usize>,
+}
+
+async fn begin(client: &mut Client) -> Outcome {
+    client.query(SESSION).await?;
+    // FOUND_ROWS() outlives a reset, and most statements leave it as it is.
+    client.query("SELECT 1").await?;
+    Ok(())
 }
 
 impl Session {
@@ -82,7 +89,7 @@ impl Session {
             opts,
         };
         for client in [&mut session.text, &mut session.prepared] {
-            client.query(SESSION).await?;
+            begin(client).await?;
         }
         Ok(session)
     }
@@ -98,8 +105,7 @@ impl Session {
     async fn reset(&mut self, protocol: Protocol) -> Outcome {
         let client = self.client(protocol);
         client.reset().await?;
-        client.query(SESSION).await?;
-        Ok(())
+        begin(client).await
     }
 }
 
@@ -161,7 +167,7 @@ impl Runner {
                 Step::Statement(statement) => self.statement(&mut run, statement).await?,
             }
         }
-        self.tidy(&run).await?;
+        self.tidy(&mut run).await?;
         Ok(run.found)
     }
 
@@ -251,17 +257,17 @@ impl Runner {
     ) -> Outcome {
         let contents = self.contents(index).await?;
         let table = &self.fixture.schema.tables[index];
-        let before = run.before.insert(index, contents.twin.clone());
-        let before = before.as_ref().unwrap_or(&self.seeds[index]);
-        for (way, sides) in contents.ways {
-            let wanted = match (run.live[way], refused.contains(&way)) {
-                (_, true) => before,
+        let before = run.before.get(&index).unwrap_or(&self.seeds[index]).twin.clone();
+        for (way, sides) in &contents.ways {
+            let wanted = match (run.live[*way], refused.contains(way)) {
+                (_, true) => &before,
                 (true, false) => &contents.twin,
                 (false, false) => continue,
             };
             let found = sides.iter().flat_map(|side| side.differences(&table.name, wanted)).collect();
-            run.add(way, &self.ways[way].0, statement, found, [String::new(), String::new()]);
+            run.add(*way, &self.ways[*way].0, statement, found, [String::new(), String::new()]);
         }
+        run.before.insert(index, contents);
         Ok(())
     }
 
@@ -271,19 +277,26 @@ impl Runner {
     }
 
     /// Brings sessions and tables back to where cases begin.
-    async fn tidy(&mut self, run: &Run<'_>) -> Outcome {
+    async fn tidy(&mut self, run: &mut Run<'_>) -> Outcome {
         if run.case.stateful {
             let protocol = run.case.protocol;
             self.twin.reset(protocol).await?;
             let all = join_all(self.ways.iter_mut().map(|(_, session, _)| session.reset(protocol))).await;
             all.into_iter().collect::<Outcome<()>>()?;
+            // A transaction may have ended by that.
+            run.before.clear();
         }
         let mut touched = run.touched.clone();
         touched.sort_unstable();
         touched.dedup();
         for table in touched {
-            if !self.contents(table).await?.are(&self.seeds[table]) {
-                self.reset(table).await?;
+            let now = match run.before.remove(&table) {
+                Some(contents) => contents,
+                None => self.contents(table).await?,
+            };
+            let changed: Vec<&str> = now.changed(&self.seeds[table]).collect();
+            if !changed.is_empty() {
+                self.fixture.reset(table, |part| changed.contains(&part)).await?;
             }
         }
         Ok(())
@@ -294,12 +307,12 @@ impl Runner {
     /// # Errors
     /// What the server says.
     pub async fn reset(&mut self, table: usize) -> Outcome {
-        self.fixture.reset(table).await?;
-        let rows = self.contents(table).await?.twin;
+        self.fixture.reset(table, |_| true).await?;
+        let contents = self.contents(table).await?;
         if self.seeds.len() <= table {
-            self.seeds.resize(table + 1, Vec::new());
+            self.seeds.resize(table + 1, Contents::default());
         }
-        self.seeds[table] = rows;
+        self.seeds[table] = contents;
         Ok(())
     }
 }

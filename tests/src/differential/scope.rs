@@ -20,7 +20,7 @@ pub struct Field {
     pub collation: Option<Collation>,
     /// Sums of it may be out of range.
     pub wild: bool,
-    /// Literals of values that are in it, or could be.
+    /// Literals to compare it with: of values that are in it, or could be.
     pub values: Vec<String>,
 }
 
@@ -69,8 +69,15 @@ impl Field {
             kind: Some(column.kind),
             collation: column.kind.collation(),
             wild: column.kind.is_wild(),
-            values: column.values.clone(),
+            // Whether MariaDB finds 12:34:56 by 12:34:56.789 depends on the index that it takes.
+            values: column.values.iter().filter(|value| column.kind.keeps(value)).cloned().collect(),
         }
+    }
+
+    /// A column of a table with values to be stored in it.
+    #[must_use]
+    pub fn stored(column: &Column) -> Self {
+        Self { values: column.values.clone(), ..Self::of(column) }
     }
 
     /// A column of a derived table.

@@ -3,7 +3,7 @@
 use super::{
     case::{Statement, Step},
     kind::Class,
-    node::{Node, seq},
+    node::{Node, Tag, seq},
     schema::quoted,
     scope::{Field, Scope, Source, Writer},
 };
@@ -86,7 +86,7 @@ impl Writer<'_> {
         let scope = Scope::of(Source::of(table, &table.name));
         let item = self.leaf(&scope, Class::Int);
         let filter = self.filter(&scope);
-        let order = self.total_order(&scope).tagged(super::node::Tag::Total).maybe();
+        let order = self.total_order(&scope).tagged(Tag::Total).maybe();
         let lock = self.random.word(&[" FOR UPDATE", " LOCK IN SHARE MODE", " FOR UPDATE NOWAIT"]);
         seq!["SELECT ", item, " FROM ", table.name.as_str(), filter, order, lock]
     }
@@ -118,7 +118,14 @@ impl Writer<'_> {
         let setting = self.random.word(&SETTINGS);
         let mut steps = vec![frame("setting", setting)];
         for _ in 0..self.random.range(1, 2) {
-            steps.extend(self.some_statement());
+            let mut some = self.some_statement();
+            // What is cut off depends on the order within the value.
+            let cut =
+                |step: &Step| matches!(step, Step::Statement(statement) if statement.node.has(Tag::Bag));
+            while setting.contains("group_concat_max_len") && some.iter().any(cut) {
+                some = self.some_statement();
+            }
+            steps.extend(some);
         }
         steps
     }
