@@ -202,7 +202,8 @@ impl Session {
         if let Err(error) = self.learn_facts().await? {
             return self.fail(error).await;
         }
-        let facts = Arc::new(Facts { multi_statements: false, ..self.learnt_facts() });
+        let binary_rows = origin.prepared.is_some();
+        let facts = Arc::new(Facts { multi_statements: false, binary_rows, ..self.learnt_facts() });
         let statements = self.plane.planner.read(text, &facts);
         let [statement] = &statements[..] else {
             return self
@@ -276,7 +277,7 @@ impl Session {
         self.reply_prepared(&answer);
         if mentions || only_asks {
             // What is prepared is one statement, whatever stands behind it.
-            let facts = Arc::new(Facts { multi_statements: false, ..self.learnt_facts() });
+            let facts = Arc::new(Facts { multi_statements: false, binary_rows: true, ..self.learnt_facts() });
             if let Some(statement) = self.plane.planner.read(sql, &facts).pop() {
                 let columns = answer.columns.iter().map(|column| column.payload().to_vec()).collect();
                 let shapes = statement.tables().iter().filter_map(|table| self.plane.gates.current(table));

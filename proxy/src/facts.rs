@@ -60,6 +60,7 @@ impl SessionFacts {
             lower_case_table_names: lower_case != "0",
             multi_statements,
             auto_increment_increment: increment.parse().ok()?,
+            binary_rows: false,
         };
         let last = LastStatement {
             row_count: row_count.parse().ok()?,

@@ -34,7 +34,7 @@ const OF_THE_TEXT: [&[u8]; 10] =
     [b"1064", b"1287", b"1681", b"3126", b"3127", b"3128", b"3129", b"3719", b"3720", b"3778"];
 
 /// What else a statement has once, however many rows: a column without value or default (1364), that it is
-/// unsafe in the binary log (1592); and on MySQL, of each column, a NULL where none may be (1048).
+/// unsafe in the binary log (1592); and an INSERT on MySQL, of each column, a NULL where none may be (1048).
 const OF_THE_STATEMENT: [&[u8]; 3] = [b"1364", b"1592", b"1048"];
 
 /// In this form both servers write the info of a multi-row INSERT, unless `lc_messages` is another.
@@ -54,10 +54,10 @@ pub(crate) fn merge(
         let has = |codes: &[&[u8]], condition: &Condition| codes.contains(&&condition.code[..]);
         part.without(|condition| (prepared || i > 0) && has(&OF_THE_TEXT, condition));
         part.without(|condition| seen.contains(condition));
-        let once = part
-            .conditions
-            .iter()
-            .filter(|condition| has(&OF_THE_STATEMENT, condition) && !(mariadb && condition.code == b"1048"));
+        let null_by_row = mariadb || !matches!(how, Merge::Inserts { .. });
+        let once = part.conditions.iter().filter(|condition| {
+            has(&OF_THE_STATEMENT, condition) && !(null_by_row && condition.code == b"1048")
+        });
         seen.extend(once.cloned());
     }
     let rows = match how {

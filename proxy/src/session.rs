@@ -269,6 +269,7 @@ impl Session {
             lower_case_table_names: false,
             multi_statements: self.relay.caps.multi_statements(),
             auto_increment_increment: 1,
+            binary_rows: false,
         }
     }
 

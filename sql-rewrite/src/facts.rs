@@ -69,4 +69,6 @@ pub struct Facts {
     pub multi_statements: bool,
     /// `@@auto_increment_increment`, the distance between generated ids.
     pub auto_increment_increment: u64,
+    /// The client gets rows in the binary protocol.
+    pub binary_rows: bool,
 }

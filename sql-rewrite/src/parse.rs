@@ -180,6 +180,13 @@ fn word(source: Source<'_>, i: usize, text: &str) -> Word {
         () if binds && source.word(i, "MOD") && !source.op(i + 1, "(") => Word::Mod,
         () if binds && source.word(i, "BINARY") && !ends_operand(source, i + 1) => Word::Plus,
         () if binds && unit => Word::make_keyword("SECOND"),
+        // The function; an operand of the operator has no comma in its parentheses.
+        () if source.word(i, "INTERVAL")
+            && source.op(i + 1, "(")
+            && source.split_commas(&(i + 2..source.close(i + 1))).len() > 1 =>
+        {
+            Word::make_word("INTERVAL_OF", None)
+        }
         () if source.word(i, "DISTINCTROW") => Word::make_keyword("DISTINCT"),
         () if source.word(i, "VALUE") && source.op(i + 1, "(") => Word::make_keyword("VALUES"),
         () => Word::make_word(text, None),

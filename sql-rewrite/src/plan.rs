@@ -13,6 +13,7 @@ mod context;
 mod ddl;
 mod derived;
 mod dirty_log;
+mod faces;
 mod functions;
 mod given;
 mod insert;

@@ -13,6 +13,7 @@ pub(crate) fn mysql() -> Facts {
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
+        binary_rows: false,
     }
 }
 

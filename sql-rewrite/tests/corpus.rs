@@ -26,6 +26,7 @@ fn facts(origin: &str) -> Facts {
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
+        binary_rows: false,
     }
 }
 

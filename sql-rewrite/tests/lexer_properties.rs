@@ -81,6 +81,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             lower_case_table_names: false,
             multi_statements: multi,
             auto_increment_increment: 1,
+            binary_rows: false,
         },
     )
 }

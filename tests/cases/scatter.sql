@@ -124,15 +124,12 @@ SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.level = 
 SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id AND u.level < 3 WHERE o.id < 20;
 SELECT u.*, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE o.id < 9 ORDER BY u.level;
 SELECT *, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE o.id < 9 ORDER BY u.level;
--- refused 0111 0011
 SELECT id, level + 0 FROM user;
 -- refused 0111 0011
 SELECT MAX(level), MIN(tags) FROM user;
 -- refused 0111 0011
 SELECT id, level AS l FROM user ORDER BY l, id;
--- refused 0111 0011
 SELECT GROUP_CONCAT(id ORDER BY level, id) FROM user;
--- refused 0111 0011
 SELECT a.id FROM user a JOIN user b ON a.level = b.level WHERE b.id < 3;
 
 -- case scatter: dates that count as NULL
@@ -152,6 +149,10 @@ SELECT u.id, o.id FROM orders o LEFT JOIN user u ON u.id = o.user_id AND u.joine
 SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.joined IS NULL OR o.id = 3;
 -- refused 0111 0011
 SELECT d.id FROM (SELECT id, joined FROM user) d WHERE ISNULL(d.joined);
+-- refused 0111 0011
+WITH c AS (SELECT DISTINCT joined AS since FROM user) SELECT COUNT(*) FROM c w WHERE w.since IS UNKNOWN;
+-- refused 0111 0011
+SELECT d.since FROM (SELECT joined FROM user) d (since) WHERE d.since IS NULL;
 SET sql_mode = '';
 SELECT COUNT(*), SUM(joined IS NULL) FROM user;
 SELECT u.id, o.id FROM orders o LEFT JOIN user u ON u.id = o.user_id WHERE u.joined IS NOT NULL AND o.id < 30;
@@ -180,3 +181,28 @@ UPDATE user SET name = 'changed' WHERE id = 6;
 SELECT a.id, b.id FROM user a JOIN user b ON a.name = b.name WHERE a.name = 'changed';
 SELECT COUNT(*) FROM user WHERE name = 'changed';
 ROLLBACK;
+
+-- case scatter: a recursive expression that is named twice
+WITH RECURSIVE c (n) AS (SELECT CAST(1 AS SIGNED) UNION SELECT u.id + 1 FROM c JOIN user u ON u.id = c.n WHERE u.id < 6)
+SELECT a.n, COUNT(*) FROM c a JOIN c b ON a.n >= b.n GROUP BY a.n;
+
+-- case scatter: computed integers in the binary protocol
+SELECT YEAR(born), id % 3, FIRST_VALUE(age) OVER (PARTITION BY active ORDER BY id) FROM user;
+SELECT d.y, d.m FROM (SELECT YEAR(born) AS y, age % 3 AS m FROM user) d WHERE d.m = 1;
+SELECT id, CASE WHEN id % 2 THEN age ELSE 300 END, IF(active, age, id), age + 1, -age FROM user;
+
+-- case scatter: operators that MySQL warns of
+SELECT id, INTERVAL(age, 20, 30) FROM user WHERE !(age = 30) AND id < 19;
+SELECT @@warning_count;
+SELECT id FROM user WHERE (age = 30 && active = 1) OR name = 'name3';
+SELECT @@warning_count;
+
+-- case scatter: NULL for a column that has none, on several shards
+UPDATE IGNORE user SET name = email WHERE id IN (5, 10, 14, 15);
+SHOW WARNINGS;
+
+-- case scatter: dates asked for truth
+-- only mysql
+SELECT COUNT(*) FROM user WHERE seen IS TRUE OR id < 5;
+-- refused 0111 0011
+SELECT COUNT(*) FROM user WHERE seen IS TRUE OR id = 'abc';

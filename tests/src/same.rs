@@ -261,11 +261,19 @@ impl Same {
             return Ok(Vec::new());
         }
         let (real, twin) = (self.names.real.clone(), self.names.twin.clone());
-        let wanted = self.rows(&format!("SELECT * FROM {twin}.user ORDER BY id")).await?;
+        // A UNION of one table, too, because it shows a ZEROFILL column without zeros.
+        let rows_of = |tables: &[String]| {
+            let all: Vec<String> = tables.iter().map(|table| format!("SELECT * FROM {table}")).collect();
+            format!(
+                "{} UNION ALL SELECT * FROM {} WHERE FALSE ORDER BY id",
+                all.join(" UNION ALL "),
+                tables[0]
+            )
+        };
+        let wanted = self.rows(&rows_of(&[format!("{twin}.user")])).await?;
         let mut found = Vec::new();
         for (side, tables) in self.sides() {
-            let all: Vec<String> = tables.iter().map(|table| format!("SELECT * FROM {table}")).collect();
-            let rows = self.rows(&format!("{} ORDER BY id", all.join(" UNION ALL "))).await?;
+            let rows = self.rows(&rows_of(&tables)).await?;
             found.extend(compare::tables(&format!("{side:?}"), &wanted, &rows));
         }
         if self.phase.writes(Side::Shards) {

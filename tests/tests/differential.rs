@@ -23,10 +23,10 @@ const SEED: u64 = 7;
 
 /// What runs through Shunt: the seed, and how many statements, each in every phase.
 const THROUGH_SEED: u64 = 77;
-const STATEMENTS: u64 = 1_500;
+const STATEMENTS: u64 = 4_000;
 
 /// The most refusals, in percent of the comparisons.
-const MOST_REFUSED: u64 = 11;
+const MOST_REFUSED: u64 = 5;
 
 /// So many cases are enough for each mutant.
 const CASES: u64 = 400;

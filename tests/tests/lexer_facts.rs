@@ -35,6 +35,7 @@ impl Session {
             lower_case_table_names: false,
             multi_statements: true,
             auto_increment_increment: 1,
+            binary_rows: false,
         };
         Ok(Self { conn, facts })
     }

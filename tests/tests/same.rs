@@ -46,6 +46,13 @@ const UNIQUE: Suite = Suite {
     phases: &[Phase::Legacy, Phase::DualWrite, Phase::ShardRead],
 };
 
+/// A column of a type that MySQL 9 advises against, and that is the only one of its kind.
+const ZEROFILL: Suite = Suite {
+    folder: "tests/cases/zerofill",
+    alter: &["ALTER TABLE user ADD badge INT(6) UNSIGNED ZEROFILL NULL"],
+    phases: &Phase::ALL,
+};
+
 fn cases(kind: Kind, suite: &Suite) -> Vec<Case> {
     let mut all = Vec::new();
     let dir = servers::checkout().join(suite.folder);
@@ -200,4 +207,14 @@ async fn nothing_differs_through_shunt_with_other_unique_keys_on_mysql() {
 #[tokio::test]
 async fn nothing_differs_through_shunt_with_other_unique_keys_on_mariadb() {
     through_shunt(Kind::MariaDb, &UNIQUE).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_through_shunt_with_a_zerofill_column_on_mysql() {
+    through_shunt(Kind::MySql, &ZEROFILL).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_through_shunt_with_a_zerofill_column_on_mariadb() {
+    through_shunt(Kind::MariaDb, &ZEROFILL).await.unwrap();
 }

@@ -51,5 +51,6 @@ fn facts_of(conn: &HomeConn, database: String) -> Facts {
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
+        binary_rows: false,
     }
 }

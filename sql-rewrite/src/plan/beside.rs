@@ -54,7 +54,7 @@ pub(crate) fn beside(
         edits.replace(other.source.byte_range(&other.target.index_hints), "");
         all.push(derived);
     }
-    lossy::check(&all, &[])?;
+    lossy::check(&all, others, &[])?;
     zero_dates::check(&all, &[])?;
     Ok(edits)
 }

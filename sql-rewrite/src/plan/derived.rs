@@ -7,7 +7,7 @@
 
 use topology::{Column, QualifiedName, ShardId, quote_ident};
 
-use super::{Context, Refusal, context::Renames, refusal};
+use super::{Context, Refusal, context::Renames, lossy, refusal};
 use crate::{
     Charset,
     lex::TokenKind,
@@ -51,9 +51,12 @@ impl<'a> Derived<'a> {
         }
     }
 
-    /// It has columns that `*` on the table does not show.
-    pub(crate) fn hides_columns(&self) -> bool {
-        !self.extra.is_empty() || self.columns.iter().any(|column| column.invisible)
+    /// It has columns that `*` on the table does not show, or shows otherwise.
+    pub(crate) fn spells_stars_out(&self) -> bool {
+        let hidden = self.columns.iter().any(|column| column.invisible);
+        let several = self.shards.len() > 1;
+        let otherwise = || self.columns.iter().any(|column| lossy::shown_by_star(&self.cx, column).is_some());
+        !self.extra.is_empty() || hidden || several && otherwise()
     }
 
     /// Adds the columns that the statement can name.

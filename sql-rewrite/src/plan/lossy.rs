@@ -1,25 +1,34 @@
 //! Columns whose type a UNION ALL does not keep: ENUM and SET turn into strings, ZEROFILL is lost.
 //!
-//! Such a column may be put out as it is (its definition comes from the client's own statement), and compared
-//! with strings, which the server does by its text. Conditions on it are evaluated in the branches, and a column
-//! beside it has its number for sorting and grouping. Anything else could show, and is refused.
+//! Such a column stays as it is wherever its text, or the number of a ZEROFILL column, is all that counts
+//! ([`super::faces`]). Conditions on it are evaluated in the branches. Where the number of an ENUM counts, a column beside
+//! it has that; where the text of a ZEROFILL column does, it is made of the number. Anything else could show, and is
+//! refused.
 
 use topology::{Column, ColumnKind, quote_ident};
 
 use super::{
     Context, Refusal,
     derived::{Derived, stars},
+    faces::{Face, face, innermost},
     refusal, top,
 };
 use crate::{
-    Value,
     lex::TokenKind,
     splice::Edits,
-    syntax::{Binding, Block, Operand, Role, Shape, Span, operand},
+    syntax::{Binding, Block, Role, Shape, Span},
 };
+
+/// A SET has its number from a DOUBLE, in which more bits than that are not exact.
+const MOST_MEMBERS: usize = 53;
 
 pub(crate) fn loses_type(column: &Column) -> bool {
     column.zerofill || matches!(column.kind, ColumnKind::Enum | ColumnKind::Set)
+}
+
+/// What a UNION ALL keeps of it.
+fn kept(column: &Column) -> Face {
+    if column.zerofill { Face::Number } else { Face::Text }
 }
 
 /// Lets ORDER BY and GROUP BY go by the numbers of such columns; the keys that do.
@@ -38,8 +47,7 @@ pub(crate) fn sort_keys(derived: &mut Derived<'_>, edits: &mut Edits) -> Vec<Spa
             let Some(column) = column.filter(|column| loses_type(column) && !column.zerofill) else {
                 continue;
             };
-            let number = format!("shunt_{}", column.name);
-            let spelled = format!("{}{}", cx.qualifier(), quote_ident(&number));
+            let Some(spelled) = number_of(derived, column) else { continue };
             let end = cx.source.dotted(key.start).map_or(key.end, |(_, end)| end);
             let range = cx.source.byte_range(&(key.start..end));
             if groups {
@@ -48,17 +56,105 @@ pub(crate) fn sort_keys(derived: &mut Derived<'_>, edits: &mut Edits) -> Vec<Spa
             } else {
                 edits.replace(range, spelled);
             }
-            if !derived.extra.iter().any(|(name, _)| *name == number) {
-                derived.extra.push((number, format!("{}+0", quote_ident(&column.name))));
-            }
             settled.push(key);
         }
     }
     settled
 }
 
+fn number_name(column: &Column) -> String {
+    format!("shunt_{}", column.name)
+}
+
+/// The column that has the number of an ENUM or SET, which it gets if it has none yet.
+fn number_of(derived: &mut Derived<'_>, column: &Column) -> Option<String> {
+    if column.column_type.split(',').count() > MOST_MEMBERS && column.kind == ColumnKind::Set {
+        return None;
+    }
+    let number = number_name(column);
+    let spelled = format!("{}{}", derived.cx.qualifier(), quote_ident(&number));
+    if !derived.extra.iter().any(|(name, _)| *name == number) {
+        derived.extra.push((number, format!("{}+0", quote_ident(&column.name))));
+    }
+    Some(spelled)
+}
+
+/// The text of a ZEROFILL integer.
+fn text_of(cx: &Context<'_>, column: &Column) -> Option<String> {
+    let spelled = format!("{}{}", cx.qualifier(), quote_ident(&column.name));
+    let integer = matches!(column.kind, ColumnKind::Integer { .. });
+    let (_, width) = column.column_type.split_once('(').filter(|_| integer)?;
+    let width: u32 = width.split_once(')')?.0.parse().ok()?;
+    // Of a number, as the column itself is one: its collation yields to any other.
+    Some(format!("LPAD({spelled},GREATEST(LENGTH({spelled}),{width}),0)"))
+}
+
+/// What `*` shows of a column in the text protocol, if that is not what a UNION ALL keeps.
+pub(crate) fn shown_by_star(cx: &Context<'_>, column: &Column) -> Option<String> {
+    let shows = |block: &Block| block.role == Role::Whole && !block.combined && block.into.is_none();
+    let as_text = column.zerofill && !cx.facts.binary_rows && cx.block().is_some_and(shows);
+    as_text.then(|| text_of(cx, column)).flatten()
+}
+
+/// Gives each place that takes it what a UNION ALL does not keep of a column; the tokens that have it.
+pub(crate) fn other_faces(
+    derived: &mut Derived<'_>,
+    all: &[Context<'_>],
+    settled: &[Span],
+    edits: &mut Edits,
+) -> Vec<Span> {
+    let cx = derived.cx;
+    if derived.shards.len() < 2 {
+        return Vec::new();
+    }
+    let mut given = Vec::new();
+    for column in cx.schema.columns.iter().filter(|column| loses_type(column)) {
+        for i in (0..cx.source.len()).filter(|i| names(&cx, *i, column)) {
+            let at = whole_name(&cx, i);
+            let moved = settled.iter().chain(&derived.moved).any(|span| span.contains(&i));
+            if moved || !is_ours(&cx, &at) {
+                continue;
+            }
+            // HAVING sees items and what is grouped by.
+            let grouped = derived.extra.iter().any(|(name, _)| *name == number_name(column));
+            let seen = grouped
+                || !cx.parsed.blocks.iter().filter_map(|it| it.having.as_ref()).any(|it| it.contains(&i));
+            let spelled = match face(&cx, all, &at, kept(column)) {
+                Some(Face::Number) if seen => number_of(derived, column),
+                Some(Face::Text) => text_of(&cx, column),
+                _ => None,
+            };
+            if let Some(spelled) = spelled {
+                edits.replace(cx.source.byte_range(&at), spelled);
+                given.push(at);
+            }
+        }
+    }
+    given
+}
+
+/// The tokens of a name that ends at `last`.
+fn whole_name(cx: &Context<'_>, last: usize) -> Span {
+    let mut start = last;
+    while start > 1 && cx.source.op(start - 1, ".") {
+        start -= 2;
+    }
+    start..last + 1
+}
+
+/// Whether this is certainly a column of the reference.
+fn is_ours(cx: &Context<'_>, at: &Span) -> bool {
+    let qualified = at.len() > 1;
+    let parts = cx.source.dotted(at.start).map(|(parts, _)| parts).unwrap_or_default();
+    let beside = cx.parsed.tables.iter().any(|table| {
+        table != cx.target && table.called().to_lowercase() == cx.target.called().to_lowercase()
+    });
+    let here = innermost(cx, at.start) == cx.target.block || qualified && !beside;
+    here && cx.columns.contains(&at.start) && cx.own_column(&parts).is_some()
+}
+
 /// Refuses what would show that a column has lost its type. `settled`: tokens that are evaluated where it has it.
-pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Refusal> {
+pub(crate) fn check(derived: &[Derived<'_>], all: &[Context<'_>], settled: &[Span]) -> Result<(), Refusal> {
     // One SELECT alone keeps all types.
     for derived in derived.iter().filter(|derived| derived.shards.len() > 1) {
         let mut lossy = derived.columns.iter().copied().filter(|column| loses_type(column)).peekable();
@@ -69,12 +165,10 @@ pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Ref
         if let Some((column, place)) = shown_by_place(derived) {
             return refuse(cx, column, place);
         }
-        let plain = plain_items(cx)?;
         for column in lossy {
+            let harmless = |i| face(cx, all, &whole_name(cx, i), kept(column)) == Some(Face::Either);
             let elsewhere = (0..cx.source.len()).find(|i| {
-                names(cx, *i, column)
-                    && !plain.iter().chain(settled).any(|span| span.contains(i))
-                    && !is_harmless(cx, *i, column)
+                names(cx, *i, column) && !settled.iter().any(|span| span.contains(i)) && !harmless(*i)
             });
             if elsewhere.is_some() {
                 return refuse(cx, column, "a function, sort, join or subquery");
@@ -120,21 +214,33 @@ fn shown_by_place<'d>(derived: &Derived<'d>) -> Option<(&'d Column, &'static str
             "a subquery"
         }
         () if by_star => {
-            let column = derived.columns.iter().find(|column| column.zerofill && !column.invisible);
-            return column.map(|column| (*column, "`*` (ZEROFILL)"));
+            let spelled = |column: &Column| {
+                !handed_on && !cx.target.is_statement && matches!(column.kind, ColumnKind::Integer { .. })
+            };
+            let mut zerofill = derived.columns.iter().filter(|column| column.zerofill && !column.invisible);
+            return zerofill.find(|column| !spelled(column)).map(|column| (*column, "`*` (ZEROFILL)"));
         }
         () => return None,
     };
     derived.columns.iter().find(|column| loses_type(column)).map(|column| (*column, place))
 }
 
-/// `ORDER BY 2`, `GROUP BY 2` in any SELECT, or behind a TABLE statement.
+/// `ORDER BY 2`, `GROUP BY 2` where that is such a column or not known, or behind a TABLE statement. What set
+/// operations give has lost its type anyway.
 fn by_number(cx: &Context<'_>) -> bool {
     let source = cx.source;
-    let sorts = cx.parsed.blocks.iter().flat_map(|block| [&block.order, &block.group]);
-    let mut keys = sorts.flatten().flat_map(|keys| source.split_commas(keys));
+    let lossy = |item: &Span| {
+        let named = |i| cx.schema.columns.iter().any(|column| loses_type(column) && names(cx, i, column));
+        source.op(item.end - 1, "*") || item.clone().any(named)
+    };
+    let shows = |block: &&Block| {
+        let keys = [&block.order, &block.group].into_iter().flatten();
+        let mut keys = keys.flat_map(|keys| source.split_commas(keys));
+        let numbered = keys.any(|key| source.kind(key.start) == Some(TokenKind::Integer));
+        numbered && !block.combined && source.split_commas(&block.items).iter().any(lossy)
+    };
     let behind = cx.target.is_statement && (0..source.len()).any(|i| source.word(i, "ORDER"));
-    behind || keys.any(|key| source.kind(key.start) == Some(TokenKind::Integer))
+    behind || cx.parsed.blocks.iter().any(|block| shows(&block))
 }
 
 /// Whether token `i` is the last part of a name that may be this column.
@@ -154,140 +260,4 @@ pub(crate) fn names(cx: &Context<'_>, i: usize, column: &Column) -> bool {
     tables.peek().is_none()
         || cx.parsed.aliases.iter().any(|alias| alias.to_lowercase() == qualifier)
         || tables.any(|table| table == cx.target || cx.parsed.binding(table) != Binding::Table)
-}
-
-/// The items that are nothing but a column that loses its type, where they are put out under its name or reach
-/// the client.
-fn plain_items(cx: &Context<'_>) -> Result<Vec<Span>, Refusal> {
-    let mut plain = Vec::new();
-    for block in &cx.parsed.blocks {
-        let handed_on = block.role != Role::Whole;
-        let seen_as_is = match block.role {
-            Role::Whole => cx.parsed.shape == Shape::Query,
-            Role::Derived | Role::Cte => !cx.parsed.renames_columns,
-            Role::Subquery => false,
-        };
-        for item in cx.source.split_commas(&block.items) {
-            if seen_as_is && let Some(item) = plain_item(cx, &item, handed_on)? {
-                plain.push(item);
-            }
-        }
-    }
-    Ok(plain)
-}
-
-fn plain_item(cx: &Context<'_>, item: &Span, handed_on: bool) -> Result<Option<Span>, Refusal> {
-    let source = cx.source;
-    let Some((parts, end)) = source.dotted(item.start) else {
-        return Ok(None);
-    };
-    let column = parts.last().and_then(|name| cx.schema.column(name));
-    let Some(column) = column.filter(|column| loses_type(column)) else {
-        return Ok(None);
-    };
-    if column.zerofill {
-        return refuse(cx, column, "the select list (ZEROFILL)");
-    }
-    let alias = match () {
-        () if end == item.end => None,
-        () if handed_on => return Ok(None),
-        () if source.word(end, "AS") && end + 2 == item.end => Some(end + 1),
-        () if end + 1 == item.end => Some(end),
-        () => return Ok(None),
-    };
-    let name = alias.and_then(|at| source.ident(at)).map(|name| name.to_lowercase());
-    let again = (0..source.len()).any(|i| {
-        Some(i) != alias
-            && !item.contains(&i)
-            && name.is_some()
-            && source.ident(i).map(|other| other.to_lowercase()) == name
-    });
-    if again {
-        return refuse(cx, column, "an item that is used through its alias");
-    }
-    Ok(Some(item.clone()))
-}
-
-/// Whether the column is used here as its text would be: compared with strings, counted, looked at for NULL.
-fn is_harmless(cx: &Context<'_>, last: usize, column: &Column) -> bool {
-    let source = cx.source;
-    let mut start = last;
-    while start > 1 && source.op(start - 1, ".") {
-        start -= 2;
-    }
-    let distinct = usize::from(source.word(start.saturating_sub(1), "DISTINCT"));
-    if source.op(last + 1, ")") && counts(cx, start - distinct) {
-        return true;
-    }
-    if !begins_operand(cx, start) {
-        return compared_from_the_left(cx, start, last, column);
-    }
-    let not = usize::from(source.any_word(last + 1, &["NOT"]));
-    let at = last + 1 + not;
-    let end = match () {
-        () if source.word(at, "IS") => {
-            let not = usize::from(source.word(at + 1, "NOT"));
-            source.word(at + 1 + not, "NULL").then_some(at + 2 + not)
-        }
-        () if column.zerofill => None,
-        () if source.word(at, "LIKE") || not == 0 && is_comparison(cx, at) => string(cx, at + 1),
-        () if source.word(at, "IN") && source.op(at + 1, "(") => {
-            let close = source.close(at + 1);
-            let strings = source.split_commas(&(at + 2..close));
-            strings.iter().all(|item| string(cx, item.start) == Some(item.end)).then_some(close + 1)
-        }
-        () => None,
-    };
-    end.is_some_and(|end| ends_operand(cx, end))
-}
-
-/// `COUNT(` stands before `at`.
-fn counts(cx: &Context<'_>, at: usize) -> bool {
-    at > 1 && cx.source.op(at - 1, "(") && cx.source.word(at - 2, "COUNT")
-}
-
-/// `'x' = level`.
-fn compared_from_the_left(cx: &Context<'_>, start: usize, last: usize, column: &Column) -> bool {
-    start > 1
-        && !column.zerofill
-        && is_comparison(cx, start - 1)
-        && string(cx, start - 2) == Some(start - 1)
-        && begins_operand(cx, start - 2)
-        && ends_operand(cx, last + 1)
-}
-
-fn is_comparison(cx: &Context<'_>, at: usize) -> bool {
-    ["=", "<=>", "<", ">", "<=", ">=", "<>", "!="].iter().any(|op| cx.source.op(at, op))
-}
-
-/// The token behind a string at `at`.
-fn string(cx: &Context<'_>, at: usize) -> Option<usize> {
-    let (found, end) = operand(cx.source, at)?;
-    let is_string = match &found {
-        Operand::Param(_) => matches!(cx.value(&found), Some(Value::Text(_))),
-        Operand::Literal(span) => cx.source.kind(span.start) == Some(TokenKind::String),
-    };
-    is_string.then_some(end)
-}
-
-/// Whether a comparison can begin at `at`, so that no operator before it takes its first operand.
-fn begins_operand(cx: &Context<'_>, at: usize) -> bool {
-    let source = cx.source;
-    let between = (0..at).any(|i| source.word(i, "BETWEEN"));
-    let words = ["WHERE", "ON", "HAVING", "SELECT", "DISTINCT", "WHEN", "THEN", "ELSE", "OR"];
-    at > 0
-        && (source.op(at - 1, "(")
-            || source.op(at - 1, ",")
-            || source.any_word(at - 1, &words)
-            || source.word(at - 1, "AND") && !between)
-}
-
-/// Whether nothing at `at` takes the comparison before it, or its last operand, for its own first one.
-fn ends_operand(cx: &Context<'_>, at: usize) -> bool {
-    let source = cx.source;
-    let words = [
-        "AND", "OR", "THEN", "ELSE", "WHEN", "END", "AS", "FROM", "GROUP", "HAVING", "ORDER", "LIMIT",
-        "UNION", "FOR", "LOCK", "JOIN", "LEFT", "RIGHT", "INNER", "CROSS", "WHERE", "INTO", "WINDOW",
-    ];
-    at >= source.len() || source.op(at, ")") || source.op(at, ",") || source.any_word(at, &words)
 }

@@ -104,7 +104,8 @@ const NOT_FUNCTIONS: [&str; 13] = [
 pub(crate) struct Own<'a> {
     /// Its columns, in the order of the text.
     pub(crate) columns: Vec<&'a Column>,
-    /// It compares a number or a date with a constant string, and may warn that it is none.
+    /// It compares a number or a date with a constant string, and may warn that it is none; or it has an operator of
+    /// which MySQL warns wherever it stands.
     pub(crate) may_warn: bool,
 }
 
@@ -112,7 +113,7 @@ pub(crate) struct Own<'a> {
 pub(crate) fn own<'a>(cx: &Context<'a>, span: &Span) -> Option<Own<'a>> {
     let source = cx.source;
     let mut columns = Vec::new();
-    let mut strings = false;
+    let (mut strings, mut deprecated) = (false, false);
     let mut i = span.start;
     while i < span.end {
         let token = source.tokens().get(i)?;
@@ -134,17 +135,27 @@ pub(crate) fn own<'a>(cx: &Context<'a>, span: &Span) -> Option<Own<'a>> {
                 }
             }
             TokenKind::Ident if source.any_word(i, &["COLLATE", "USING"]) => i += 1,
-            TokenKind::Ident if source.any_word(i, &KEYWORDS) => {}
+            TokenKind::Ident if source.any_word(i, &KEYWORDS) => deprecated |= is_deprecated(cx, i),
             TokenKind::Ident | TokenKind::QuotedIdent | TokenKind::Hint | TokenKind::Comment => return None,
             TokenKind::Operator if source.op(i, ":=") || source.op(i, "{") => return None,
+            TokenKind::Operator => deprecated |= is_deprecated(cx, i),
             TokenKind::UserVar => strings = true,
             TokenKind::String | TokenKind::Param => strings |= !cx.reads_as_number(i),
             _ => {}
         }
         i += 1;
     }
-    let may_warn = strings && columns.iter().any(|column| !compares_with_strings(column));
+    let may_warn = deprecated || strings && columns.iter().any(|column| !compares_with_strings(column));
     Some(Own { columns, may_warn })
+}
+
+/// `!`, `&&`, `||` for OR, and BINARY as an operator (MySQL 8.0.17 and later, warning 1287).
+fn is_deprecated(cx: &Context<'_>, i: usize) -> bool {
+    let source = cx.source;
+    let or = source.op(i, "||") && !cx.facts.sql_mode.pipes_as_concat;
+    let to_binary = source.word(i.saturating_sub(1), "AS") || source.op(i.saturating_sub(1), ",");
+    let binary = source.word(i, "BINARY") && !to_binary;
+    !cx.facts.server.mariadb && (or || binary || source.op(i, "!") || source.op(i, "&&"))
 }
 
 fn compares_with_strings(column: &Column) -> bool {

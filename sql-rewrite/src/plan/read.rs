@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Value,
     splice::{Edits, Text},
-    syntax::{Joined, Span},
+    syntax::{Joined, Role, Span},
 };
 
 /// Plans a SELECT that reads the shards of `references`; `all` are its references to any configured table. `locking`:
@@ -45,7 +45,7 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
     for cx in references.iter().rev() {
         rewrite.substitute(cx)?;
     }
-    lossy::check(&rewrite.derived, &rewrite.settled)?;
+    lossy::check(&rewrite.derived, all, &rewrite.settled)?;
     zero_dates::check(&rewrite.derived, &rewrite.settled)?;
     rewrite.expand_stars()?;
     rewrite.allow_grouping();
@@ -108,6 +108,8 @@ impl<'a> Rewrite<'_, 'a> {
                 derived.first = top::first(cx);
             }
             self.settled.extend(lossy::sort_keys(&mut derived, &mut self.edits));
+            let given = lossy::other_faces(&mut derived, self.all, &self.settled, &mut self.edits);
+            self.settled.extend(given);
         }
         self.place(cx, derived.factor());
         self.edits.replace(cx.source.byte_range(&cx.target.index_hints), "");
@@ -166,7 +168,9 @@ impl<'a> Rewrite<'_, 'a> {
         let aggregates = |i: usize| source.op(i + 1, "(") && source.any_word(i, &AGGREGATES);
         let words = ["GROUP", "DISTINCT", "DISTINCTROW"];
         let groups = (0..source.len()).any(|i| source.any_word(i, &words) || aggregates(i));
-        let select = (0..source.len()).find(|i| source.word(*i, "SELECT"));
+        // The hint belongs into the statement's own SELECT: one in a common table expression that is named twice counts twice.
+        let whole = cx.parsed.blocks.iter().filter(|block| block.role == Role::Whole);
+        let select = whole.map(|block| block.span.start).min();
         let (Some(hint), Some(select), true) = (pins::no_full_group_by(cx.facts), select, groups) else {
             return;
         };
@@ -180,7 +184,7 @@ impl<'a> Rewrite<'_, 'a> {
 
     /// Spells `*` out where a derived table has columns that it must not show.
     fn expand_stars(&mut self) -> Result<(), Refusal> {
-        for derived in self.derived.iter().filter(|derived| derived.hides_columns()) {
+        for derived in self.derived.iter().filter(|derived| derived.spells_stars_out()) {
             let cx = &derived.cx;
             for star in stars(cx) {
                 let range = cx.source.byte_range(&star);
@@ -216,7 +220,11 @@ impl<'a> Rewrite<'_, 'a> {
 fn shown(derived: &Derived<'_>) -> String {
     let visible = derived.cx.schema.columns.iter().filter(|column| !column.invisible);
     let qualifier = derived.cx.qualifier();
-    visible.map(|column| format!("{qualifier}{}", quote_ident(&column.name))).collect::<Vec<_>>().join(",")
+    let spelled = |column| {
+        lossy::shown_by_star(&derived.cx, column)
+            .unwrap_or_else(|| format!("{qualifier}{}", quote_ident(&column.name)))
+    };
+    visible.map(spelled).collect::<Vec<_>>().join(",")
 }
 
 /// The named tables of a FROM, in order, if it has no other factors.

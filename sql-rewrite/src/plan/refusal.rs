@@ -55,7 +55,7 @@ reasons! {
     HANDLER "handler" "use SELECT";
     DIRECT_WRITE "direct-shard-write" "write to the table itself, not to the tables that Shunt keeps";
     NO_PHASE "no-phase" "try again; `shunt status` shows what is wrong";
-    COLUMN_TYPE "column-type-in-scatter" "read by shard key, or leave the ENUM, SET or ZEROFILL column out of conditions, sorting and functions";
+    COLUMN_TYPE "column-type-in-scatter" "read by shard key, or write `CAST(column AS CHAR)` or `column + 0` for the ENUM, SET or ZEROFILL column";
     INVISIBLE_COLUMN "invisible-column" "list the columns instead of `*`";
     SCATTER_FORM "scatter-form" "read by shard key, or leave this part out";
     LOCKING_FORM "locking-read-form" "lock by shard key, or lock the rows of the one table without grouping";

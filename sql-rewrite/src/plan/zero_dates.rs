@@ -7,16 +7,21 @@ use topology::{Column, ColumnKind};
 use super::{Context, Refusal, derived::Derived, lossy::names, refusal, restrict};
 use crate::syntax::{Role, Shape, Span};
 
+/// DATE or DATETIME.
+fn is_date(column: &Column) -> bool {
+    column.kind == ColumnKind::Temporal && column.column_type.to_ascii_lowercase().starts_with("date")
+}
+
 /// Whether zero dates of this column count as NULL in WHERE.
 fn counts_as_null(column: &Column) -> bool {
-    let dated = column.column_type.to_ascii_lowercase().starts_with("date");
-    !column.nullable && column.kind == ColumnKind::Temporal && dated
+    !column.nullable && is_date(column)
 }
 
 /// Refuses conditions that could tell the difference. `settled`: tokens that are evaluated in the branches.
 pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Refusal> {
     // The rows of one SELECT alone are those of its table.
     for cx in derived.iter().filter(|derived| derived.shards.len() > 1).map(|derived| &derived.cx) {
+        check_truth(cx, settled)?;
         let conditions = restrict::conditions(cx);
         // MySQL does not look for zero dates where an outer join may have put NULLs.
         let as_in_table = |i: usize| {
@@ -41,6 +46,33 @@ pub(crate) fn check(derived: &[Derived<'_>], settled: &[Span]) -> Result<(), Ref
                 let what = format!("`{}` (NOT NULL) compared with NULL or TRUE in this place", column.name);
                 return cx.refuse(refusal::SCATTER_FORM, &what);
             }
+        }
+    }
+    Ok(())
+}
+
+/// MySQL compares a date that is asked for truth with 0. Pushed into the branches of a UNION that is an error (1525)
+/// where dates must not be 0, and not in the table itself.
+fn check_truth(cx: &Context<'_>, settled: &[Span]) -> Result<(), Refusal> {
+    let source = cx.source;
+    let asked = |i: usize| {
+        let not = usize::from(source.word(i + 2, "NOT"));
+        source.word(i + 1, "IS") && source.any_word(i + 2 + not, &["TRUE", "FALSE"])
+    };
+    let moments = |column: &&Column| is_date(column) || column.kind == ColumnKind::Timestamp;
+    let dates = cx.schema.columns.iter().filter(moments);
+    let dates: Vec<(&Column, Vec<String>)> = dates.map(|column| (column, handed_on(cx, column))).collect();
+    for i in (0..source.len()).filter(|i| asked(*i) && !settled.iter().any(|span| span.contains(i))) {
+        let alias = source.ident(i).map(|name| name.to_lowercase());
+        let is_it = |(column, aliases): &&(&Column, Vec<String>)| {
+            names(cx, i, column) || alias.as_ref().is_some_and(|alias| aliases.contains(alias))
+        };
+        if !cx.facts.server.mariadb
+            && !matches!(place(cx, i), Place::Other)
+            && let Some((column, _)) = dates.iter().find(is_it)
+        {
+            let what = format!("`{}` compared with TRUE or FALSE in this place", column.name);
+            return cx.refuse(refusal::SCATTER_FORM, &what);
         }
     }
     Ok(())

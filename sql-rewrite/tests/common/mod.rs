@@ -151,6 +151,7 @@ pub fn facts(mariadb: bool) -> Facts {
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
+        binary_rows: false,
     }
 }
 

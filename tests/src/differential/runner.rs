@@ -218,7 +218,8 @@ impl Runner {
                 Some(Ok(here)) if here.refused() => {
                     run.live[index] = false;
                     refused.push(index);
-                    self.tally.refused(statement.class, way.label(), here.error().unwrap_or_default());
+                    let message = here.error().unwrap_or_default();
+                    self.tally.refused(statement.class, way.label(), message, run.case.index);
                     continue;
                 }
                 Some(Ok(here)) => {

@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+/// So many cases are named for each reason.
+const EXAMPLES: usize = 8;
+
 /// Counts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
@@ -9,6 +12,8 @@ pub struct Tally {
     compared: BTreeMap<&'static str, u64>,
     /// By reason: refusals, by phase and class.
     refused: BTreeMap<String, BTreeMap<(String, &'static str), u64>>,
+    /// By reason: the first cases that are refused for it.
+    examples: BTreeMap<String, Vec<u64>>,
     /// By class: the server's own errors, by code, with a case that gives it.
     errors: BTreeMap<&'static str, BTreeMap<u16, (u64, u64)>>,
 }
@@ -20,7 +25,11 @@ impl Tally {
     }
 
     /// A refusal by Shunt, counted besides.
-    pub fn refused(&mut self, class: &'static str, phase: &str, message: &str) {
+    pub fn refused(&mut self, class: &'static str, phase: &str, message: &str, case: u64) {
+        let examples = self.examples.entry(reason(message)).or_default();
+        if examples.len() < EXAMPLES && !examples.contains(&case) {
+            examples.push(case);
+        }
         let by = self.refused.entry(reason(message)).or_default();
         *by.entry((phase.to_owned(), class)).or_default() += 1;
     }
@@ -70,7 +79,9 @@ impl Tally {
         for (count, reason, by) in reasons {
             let by: Vec<String> =
                 by.iter().map(|((phase, class), n)| format!("{phase} {class} {n}")).collect();
-            line(&mut out, &format!("  {count:>8} {reason} ({})", by.join(", ")));
+            let cases: Vec<String> = self.examples[reason].iter().map(ToString::to_string).collect();
+            let (by, cases) = (by.join(", "), cases.join(", "));
+            line(&mut out, &format!("  {count:>8} {reason} ({by}); cases {cases}"));
         }
         out
     }
@@ -106,9 +117,9 @@ mod tests {
         let mut tally = Tally::default();
         tally.compared("delete");
         tally.compared("delete");
-        tally.refused("delete", "1101", text);
+        tally.refused("delete", "1101", text, 5);
         assert_eq!((tally.comparisons(), tally.refusals()), (2, 1));
         let told = tally.told();
-        assert!(told.contains("50.0 %") && told.contains("1 returning (1101 delete 1)"), "{told}");
+        assert!(told.contains("50.0 %") && told.contains("1 returning (1101 delete 1); cases 5"), "{told}");
     }
 }
