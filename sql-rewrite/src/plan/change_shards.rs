@@ -53,6 +53,7 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     }
     let all = || cx.table().numbered_shards().map(|(id, _)| id).collect();
     let shards: Vec<ShardId> = cx.shards(&conditions).unwrap_or_else(all);
+    check_assigned_variables(cx, change, &shards)?;
     let columns = key_columns(cx, target, true);
     let select = key_select(cx, target, &columns, &edits, &shards)?;
     let work = ShardChange {
@@ -66,6 +67,15 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     };
     let needs = Needs::Keys { select, limit: MAX_KEYS };
     Ok(write(cx, needs, Work::ShardChange(Box::new(work)), false))
+}
+
+/// A variable that is set for one row is read for the next one: in the order of the rows, not of their shards.
+fn check_assigned_variables(cx: &Context<'_>, change: &Change, shards: &[ShardId]) -> Result<(), Refusal> {
+    let sets = |value: &Span| value.clone().any(|i| cx.source.op(i, ":="));
+    if shards.len() > 1 && change.assignments.iter().any(|assignment| sets(&assignment.value)) {
+        return cx.refuse(refusal::VOLATILE, "`:=` in SET, over rows of several shards");
+    }
+    Ok(())
 }
 
 /// Which rows IGNORE leaves out is seen by the shard that they are in, and by no other.
