@@ -142,7 +142,9 @@ impl<W: Work> Term<W> {
         if let Some(asker) = ddl::asker(conn, table).await? {
             let sql = "SELECT CAST(TIME AS SIGNED) FROM information_schema.PROCESSLIST WHERE ID=? AND COMMAND='Sleep'";
             let idle: Vec<i64> = conn.rows("looking at who asked for DDL", sql, (asker,)).await?;
-            if idle.first().is_some_and(|seconds| *seconds >= IDLE_S as i64) {
+            // SET timestamp of the session's own changes what MySQL says of its time.
+            let waited = self.seen.as_ref().is_some_and(|(_, since)| since.elapsed().as_secs() >= IDLE_S);
+            if waited && idle.first().is_some_and(|seconds| *seconds >= IDLE_S as i64) {
                 tracing::warn!(%table, asker, "the session that asked for DDL does nothing; it is ended");
                 let killed = conn.run("ending a session that asked for DDL", format!("KILL {asker}")).await;
                 match killed {
