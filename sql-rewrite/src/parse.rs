@@ -74,14 +74,13 @@ fn index(span: ParserSpan) -> usize {
 fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
     let mut left_out = left_out(source, parsed);
     left_out.extend(character_sets(source));
-    let commas = commas_of_update(source, parsed);
+    let commas = joining_commas(source, parsed);
+    let ends_of_joins = ends_of_joins(source);
     let table_statements: BTreeSet<usize> =
         parsed.tables.iter().filter(|table| table.is_statement).map(|table| table.tokens.start).collect();
     let mut list = Vec::with_capacity(source.len());
-    let mut i = 0;
-    while i < source.len() {
-        if let Some(span) = left_out.iter().find(|span| span.contains(&i)) {
-            i = span.end;
+    for i in order(source, parsed) {
+        if left_out.iter().any(|span| span.contains(&i)) {
             continue;
         }
         let words = if table_statements.contains(&(i + 1)) {
@@ -89,6 +88,8 @@ fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
             vec![Word::make_keyword("SELECT"), Word::Mul, Word::make_keyword("FROM")]
         } else if commas.contains(&i) {
             vec![Word::make_keyword("CROSS"), Word::make_keyword("JOIN")]
+        } else if ends_of_joins.contains(&i) {
+            vec![Word::RParen]
         } else {
             token(source, i).into_iter().collect()
         };
@@ -96,16 +97,72 @@ fn tokens(source: Source<'_>, parsed: &Parsed) -> Vec<TokenWithSpan> {
             let location = Location { line: 1, column: i as u64 + 1 };
             list.push(TokenWithSpan::new(word, ParserSpan::new(location, location)));
         }
-        i += 1;
     }
     list
 }
 
-/// The commas between the tables of an UPDATE, which sqlparser does not know there.
-fn commas_of_update(source: Source<'_>, parsed: &Parsed) -> BTreeSet<usize> {
-    let Shape::Update(change) = &parsed.shape else { return BTreeSet::new() };
-    let parts = source.split_commas(&change.from);
-    parts.iter().map(|part| part.end).filter(|at| *at < change.from.end).collect()
+/// The order in which sqlparser wants the tokens: RETURNING of a DELETE before ORDER BY and LIMIT.
+fn order(source: Source<'_>, parsed: &Parsed) -> Vec<usize> {
+    let all = 0..source.len();
+    let Shape::Delete(change) = &parsed.shape else { return all.collect() };
+    let words = |span: &Option<Span>, words: usize| span.as_ref().map(|span| span.start - words);
+    let rows = words(&change.order, 2).into_iter().chain(words(&change.limit, 1)).min();
+    match (rows, words(&change.returning, 1)) {
+        (Some(rows), Some(returning)) if rows < returning => {
+            (0..rows).chain(returning..all.end).chain(rows..returning).collect()
+        }
+        _ => all.collect(),
+    }
+}
+
+/// The commas between tables where sqlparser knows only JOIN: in the list of an UPDATE, and in parentheses.
+fn joining_commas(source: Source<'_>, parsed: &Parsed) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    if let Shape::Update(change) = &parsed.shape {
+        found.extend(commas(source, &change.from));
+    }
+    let lists = parsed.blocks.iter().map(|block| &block.from);
+    let changed = match &parsed.shape {
+        Shape::Update(change) | Shape::Delete(change) => Some(&change.from),
+        _ => None,
+    };
+    for list in lists.chain(changed) {
+        commas_in_parentheses(source, list, &mut found);
+    }
+    found
+}
+
+fn commas(source: Source<'_>, list: &Span) -> impl Iterator<Item = usize> {
+    let end = list.end;
+    source.split_commas(list).into_iter().map(|part| part.end).filter(move |at| *at < end)
+}
+
+fn commas_in_parentheses(source: Source<'_>, list: &Span, found: &mut BTreeSet<usize>) {
+    let mut at = list.start;
+    while at < list.end {
+        let factor =
+            at == list.start || source.op(at - 1, ",") || source.any_word(at - 1, &["JOIN", "STRAIGHT_JOIN"]);
+        if factor && source.op(at, "(") && !source.opens_query(at) {
+            let inside = at + 1..source.close(at);
+            found.extend(commas(source, &inside));
+            commas_in_parentheses(source, &inside, found);
+        }
+        at = source.next(at);
+    }
+}
+
+/// The `}` of each `{ OJ a LEFT JOIN b ON … }`, which are other parentheses.
+fn ends_of_joins(source: Source<'_>) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = Vec::new();
+    for i in 0..source.len() {
+        if source.op(i, "{") {
+            open.push(source.word(i + 1, "OJ"));
+        } else if source.op(i, "}") && open.pop() == Some(true) {
+            found.insert(i);
+        }
+    }
+    found
 }
 
 fn left_out(source: Source<'_>, parsed: &Parsed) -> Vec<Span> {
@@ -121,7 +178,11 @@ fn left_out(source: Source<'_>, parsed: &Parsed) -> Vec<Span> {
         spans.extend(block.into.clone());
         // DISTINCT is kept: sqlparser knows it, and it says nothing about tables.
         spans.push(block.options.clone());
+        let group = block.group.clone().into_iter().flatten();
+        spans.extend(group.filter(|i| source.any_word(*i, &["ASC", "DESC"])).map(|i| i..i + 1));
     }
+    spans.extend((0..source.len()).filter(|i| source.begins_from_first(*i)).map(|i| i..i + 2));
+    spans.extend(next_values(source, parsed));
     let mut at = 1;
     let words = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"];
     while source.any_word(0, &["INSERT", "REPLACE", "UPDATE", "DELETE"])
@@ -132,6 +193,16 @@ fn left_out(source: Source<'_>, parsed: &Parsed) -> Vec<Span> {
     spans.push(1..at);
     spans.retain(|span| !span.is_empty());
     spans
+}
+
+/// `NEXT VALUE FOR` of sequences (MariaDB), where a row of the result takes one: in the select list of a statement that
+/// leaves no row out behind it.
+fn next_values(source: Source<'_>, parsed: &Parsed) -> Vec<Span> {
+    let [block] = parsed.blocks.as_slice() else { return Vec::new() };
+    let cut = [&block.group, &block.having, &block.order, &block.limit].iter().any(|clause| clause.is_some());
+    let takes = |i: &usize| source.words(*i, &["NEXT", "VALUE", "FOR"]);
+    let items = block.items.clone().filter(|_| !cut && parsed.shape == Shape::Query);
+    items.filter(takes).map(|i| i..i + 3).collect()
 }
 
 /// What calls say of character sets and weights: `CAST(a AS CHAR(3) CHARACTER SET latin1)`, `CHAR(77 USING utf8mb4)`,
@@ -158,6 +229,7 @@ fn character_sets(source: Source<'_>) -> Vec<Span> {
 fn token(source: Source<'_>, i: usize) -> Option<Word> {
     let text = || String::from_utf8_lossy(source.bytes(i)).into_owned();
     Some(match source.kind(i)? {
+        TokenKind::Ident if i > 0 && source.op(i - 1, "{") && source.word(i, "OJ") => return None,
         TokenKind::Ident => word(source, i, &text()),
         TokenKind::QuotedIdent => Word::make_word(&source.ident(i)?, Some('`')),
         // What a literal says does not matter here; adjacent strings are one.
@@ -245,6 +317,7 @@ fn operator(source: Source<'_>, i: usize) -> Option<Word> {
         b"<<" => Word::ShiftLeft,
         b">>" => Word::ShiftRight,
         b"->" | b"->>" => Word::Arrow,
+        b"{" if source.word(i + 1, "OJ") => Word::LParen,
         b"{" => Word::LBrace,
         b"}" => Word::RBrace,
         b":" => Word::Colon,

@@ -274,6 +274,7 @@ impl Planning<'_> {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare => Ok(Plan::Relay),
             Shape::Unknown(what) => self.refuse(reasons::NOT_UNDERSTOOD, what),
             Shape::Ddl(verb) => self.definition(verb),
+            Shape::CreateTable => self.create(),
             Shape::Truncate => self.truncate(),
             Shape::TemporaryTable => self.refuse(reasons::TEMPORARY, "CREATE TEMPORARY TABLE"),
             Shape::Load => self.refuse(reasons::LOAD_DATA, "LOAD DATA"),
@@ -307,6 +308,14 @@ impl Planning<'_> {
 
     fn all_in(&self, phase: Phase) -> bool {
         self.views.iter().all(|view| view.phase == phase)
+    }
+
+    /// The table exists, and the server says so: an error, or a note to IF NOT EXISTS.
+    fn create(&self) -> Result<Plan, Refusal> {
+        match self.statement.form.named.first() {
+            Some(Named::Legacy(_)) => Ok(Plan::Relay),
+            _ => self.refuse(reasons::DDL, "CREATE TABLE of another table that names it"),
+        }
     }
 
     fn truncate(&self) -> Result<Plan, Refusal> {
@@ -365,7 +374,7 @@ impl Planning<'_> {
             Shape::Shows | Shape::Harmless | Shape::TextPrepare | Shape::Handler | Shape::FlushAndLock => {
                 Plan::Relay
             }
-            Shape::Ddl(_) | Shape::Truncate | Shape::TemporaryTable => gated(true),
+            Shape::Ddl(_) | Shape::CreateTable | Shape::Truncate | Shape::TemporaryTable => gated(true),
             _ => gated(false),
         }
     }

@@ -145,7 +145,23 @@ impl Reader<'_> {
         if names_table && temporary && source.word(0, "CREATE") {
             return Ok(Shape::TemporaryTable);
         }
+        if self.creates_with_columns() {
+            return Ok(Shape::CreateTable);
+        }
         Ok(Shape::Ddl(verb))
+    }
+
+    /// `CREATE TABLE t (…)` that takes no rows and replaces nothing.
+    fn creates_with_columns(&self) -> bool {
+        let source = self.source;
+        let guarded = source.words(2, &["IF", "NOT", "EXISTS"]);
+        let named = source.dotted(if guarded { 5 } else { 2 });
+        let Some((_, at)) = named.filter(|_| source.words(0, &["CREATE", "TABLE"])) else { return false };
+        let rows = |i: usize| {
+            source.any_word(i, &["SELECT", "WITH", "VALUES", "TABLE"])
+                || source.op(i, "(") && source.opens_query(i)
+        };
+        source.op(at, "(") && source.find(&(at..source.len()), rows) == source.len()
     }
 
     /// Names that stand where DDL has tables: behind certain words, or behind a comma that follows

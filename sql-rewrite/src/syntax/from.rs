@@ -165,6 +165,12 @@ impl Reader<'_> {
         if source.op(at, "(") {
             return self.parenthesised_factor(at, end, block);
         }
+        if source.op(at, "{")
+            && source.word(at + 1, "OJ")
+            && let Some(close) = source.closing_brace(at).filter(|close| *close < end)
+        {
+            return self.inner_list(at + 2, close, block);
+        }
         if source.word(at, "JSON_TABLE") && source.op(at + 1, "(") {
             let close = source.close(at + 1);
             self.expression(&(at + 2..close))?;
@@ -214,18 +220,24 @@ impl Reader<'_> {
     ) -> Result<(usize, Joined), NotUnderstood> {
         let source = self.source;
         let close = source.close(at);
-        let mut inner = at + 1;
-        while source.op(inner, "(") {
-            inner += 1;
-        }
-        if source.any_word(inner, &["SELECT", "WITH", "VALUES", "TABLE"]) {
+        if source.opens_query(at) {
             self.nested(|reader| reader.query(&(at + 1..close), Role::Derived))?;
             return Ok((self.derived_alias(close + 1, end)?, Joined::Other));
         }
+        self.inner_list(at + 1, close, block)
+    }
+
+    /// The tables between `start` and what closes them: the token behind that, and the joins.
+    fn inner_list(
+        &mut self,
+        start: usize,
+        close: usize,
+        block: Option<usize>,
+    ) -> Result<(usize, Joined), NotUnderstood> {
         let mut joined = Joined::Other;
         self.nested(|reader| {
             let stop;
-            (stop, joined) = reader.table_list(at + 1, close, block)?;
+            (stop, joined) = reader.table_list(start, close, block)?;
             if stop == close { Ok(()) } else { reader.unexpected(stop, "a list of tables") }
         })?;
         Ok((close + 1, joined))

@@ -218,7 +218,9 @@ impl<'a> Reader<'a> {
         self.found.blocks.push(Block { options: start + 1..at, role, ..Block::default() });
         let items_start = at;
         at = source.find(&(at..end), |i| {
-            self.is_clause(i) || source.word(i, "INTO") || source.word(i, "FROM") && !from_first(source, i)
+            self.is_clause(i)
+                || source.word(i, "INTO")
+                || source.word(i, "FROM") && !source.begins_from_first(i)
         });
         self.found.blocks[number].items = items_start..at;
         self.expression(&(items_start..at))?;
@@ -280,12 +282,4 @@ impl<'a> Reader<'a> {
         *slot = Some(if source.word(at, "INTO") { at..stop } else { span });
         Ok(stop)
     }
-}
-
-/// `NTH_VALUE(a, 2) FROM FIRST OVER …`: not a FROM clause.
-fn from_first(source: Source<'_>, i: usize) -> bool {
-    source.any_word(i + 1, &["FIRST", "LAST"])
-        && source.any_word(i + 2, &["OVER", "RESPECT", "IGNORE"])
-        && i > 0
-        && source.op(i - 1, ")")
 }

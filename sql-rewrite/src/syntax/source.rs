@@ -108,6 +108,31 @@ impl<'a> Source<'a> {
         self.partner[i]
     }
 
+    /// Whether the `(` at `i` opens a query, perhaps in more parentheses.
+    pub(crate) fn opens_query(&self, i: usize) -> bool {
+        let inner = (i..self.len()).find(|at| !self.op(*at, "("));
+        inner.is_some_and(|at| self.any_word(at, &["SELECT", "WITH", "VALUES", "TABLE"]))
+    }
+
+    /// The `}` of the `{` at `i`.
+    pub(crate) fn closing_brace(&self, i: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        (i..self.len()).find(|at| {
+            depth += usize::from(self.op(*at, "{"));
+            depth = depth.saturating_sub(usize::from(self.op(*at, "}")));
+            depth == 0
+        })
+    }
+
+    /// `NTH_VALUE(a, 2) FROM FIRST OVER …`: not a FROM clause.
+    pub(crate) fn begins_from_first(&self, i: usize) -> bool {
+        self.word(i, "FROM")
+            && self.any_word(i + 1, &["FIRST", "LAST"])
+            && self.any_word(i + 2, &["OVER", "RESPECT", "IGNORE"])
+            && i > 0
+            && self.op(i - 1, ")")
+    }
+
     /// The token after `i`, or after the whole parenthesis if one opens at `i`.
     pub(crate) fn next(&self, i: usize) -> usize {
         self.partner.get(i).map_or(i + 1, |partner| partner + 1)

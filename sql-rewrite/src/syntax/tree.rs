@@ -303,6 +303,8 @@ pub(crate) enum Shape {
     FlushAndLock,
     /// DDL that names its tables in [`Parsed::tables`], with its verb: `ALTER TABLE`.
     Ddl(&'static str),
+    /// CREATE TABLE with columns, which does nothing where the table exists.
+    CreateTable,
     /// TRUNCATE of one table and nothing else.
     Truncate,
     /// CREATE TEMPORARY TABLE.
