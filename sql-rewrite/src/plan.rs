@@ -27,6 +27,7 @@ mod mirror;
 mod multi;
 mod on_duplicate;
 mod own;
+mod partial;
 mod pins;
 mod program;
 mod read;

@@ -206,3 +206,30 @@ SHOW WARNINGS;
 SELECT COUNT(*) FROM user WHERE seen IS TRUE OR id < 5;
 -- refused 0111 0011
 SELECT COUNT(*) FROM user WHERE seen IS TRUE OR id = 'abc';
+
+-- case scatter: aggregates of the whole table
+SELECT COUNT(*) FROM user;
+SELECT COUNT(*), COUNT(name) AS n, COUNT(email), SUM(score) s, MIN(id), MAX(shopdb.user.name), COUNT(1), SUM(age), MAX(born), MIN(seen), MAX(created), MIN(joined), MAX(score) FROM user;
+-- params 30
+SELECT SUM(u.age) AS s, MAX(u.name), COUNT(u.bio) FROM shopdb.user AS u WHERE u.age > ? AND u.id > 3 LIMIT 1;
+SELECT COUNT(*), SUM(age), MIN(name), MAX(id) FROM user WHERE name = 'nobody';
+SELECT COUNT(*) FROM user WHERE id IN (1, 2) LIMIT 0;
+SELECT COUNT(level), COUNT(tags), COUNT(ratio), COUNT(raw) FROM user;
+SELECT COUNT(*) c, MAX(id) FROM user WHERE level = 'mid' AND tags <> '';
+SELECT SUM(id) FROM user WHERE id > 9223372036854775800;
+SELECT COUNT (*) FROM user;
+SELECT COUNT(*), SUM(ratio), SUM(active), AVG(age) FROM user;
+
+-- case scatter: tables in parentheses
+SELECT a.id, o.id, b.name FROM (user a, orders o) LEFT JOIN user b ON b.id = o.user_id WHERE a.id = o.id AND o.id < 20;
+SELECT o.id, u.name FROM orders o JOIN (user u JOIN (user b, orders p) ON b.id = u.id AND p.id = b.id) ON u.id = o.user_id WHERE o.id < 30;
+SELECT o.id, u.name FROM { OJ orders o LEFT OUTER JOIN user u ON u.id = o.user_id AND u.born > {d '1981-01-01'} } WHERE o.id < 20;
+
+-- case scatter: window functions' own words
+-- only mysql
+SELECT id, NTH_VALUE(id, 2) FROM FIRST OVER w, FIRST_VALUE(name) RESPECT NULLS OVER w FROM user WINDOW w AS (PARTITION BY active ORDER BY id);
+
+-- case scatter: GROUP BY with an order
+-- only mariadb
+-- ordered
+SELECT name, COUNT(*) FROM user GROUP BY name DESC;

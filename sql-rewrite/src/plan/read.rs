@@ -10,7 +10,7 @@ use super::{
     locking::{self, Locks},
     lossy,
     own::{own, rejects_null},
-    pins, refusal,
+    partial, pins, refusal,
     restrict::{self, Condition},
     top, unread, zero_dates,
 };
@@ -106,6 +106,7 @@ impl<'a> Rewrite<'_, 'a> {
             }
             if self.move_conditions(&mut derived, &conditions) {
                 derived.first = top::first(cx);
+                partial::aggregate(&mut derived, &mut self.edits);
             }
             self.settled.extend(lossy::sort_keys(&mut derived, &mut self.edits));
             let given = lossy::other_faces(&mut derived, self.all, &self.settled, &mut self.edits);
