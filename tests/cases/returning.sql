@@ -1,52 +1,36 @@
-RETURNING, which MariaDB has. A text that runs in the place of a prepared statement cannot return its rows: in 0011 it is
-refused there.
+RETURNING, which MariaDB has. In 0011 it returns rows of one shard, of a prepared statement, too, though a text runs in its place.
 
 -- case returning: insert with given ids
 -- only mariadb
--- refused 0011
 INSERT INTO user (id, name) VALUES (701, 'a') RETURNING id, name, score;
--- refused 0011
 INSERT INTO user (id, name) VALUES (704, 'a') RETURNING user.id, shopdb.user.name;
--- refused 0011
 INSERT INTO user (id, name) VALUES (705, 'a') RETURNING user.*;
 -- refused 0011
 INSERT INTO user (id, name) VALUES (706, 'a') RETURNING user.id + 1;
 -- refused 0011
 INSERT INTO user (id, name) VALUES (702, 'b'), (703, 'c') RETURNING *;
--- refused 0011
 INSERT INTO user (id, name) VALUES (711, 'a'), (721, 'b') RETURNING user.id, tags, user.level AS l, raw;
--- refused 0011
 INSERT INTO user (id, name) VALUES (712, 'a'), (722, 'b') RETURNING id, tags, level AS l, raw, UPPER(name), created;
--- refused 0011
 INSERT INTO user (id, name) VALUES (5, 'dup') RETURNING id;
--- refused 0011
 INSERT INTO user (id, age) VALUES (731, 'x') RETURNING id;
--- refused 0011
 INSERT IGNORE INTO user (id, name) VALUES (6, 'dup') RETURNING id;
--- refused 0011
 INSERT INTO user (id, age) VALUES (6, 1) ON DUPLICATE KEY UPDATE age = 41 RETURNING id, age;
--- refused 0011
 REPLACE INTO user (id, name) VALUES (7, 'replaced') RETURNING id, name, email;
--- refused 0011
 -- params 732, 'p'
 INSERT INTO user (id, name) VALUES (?, ?) RETURNING id, name;
 
 -- case returning: warnings
 -- only mariadb
--- refused 0011
 INSERT IGNORE INTO user (id, name, age) VALUES (5, 'dup', 1), (715, 'x', 'y') RETURNING id;
 SELECT COUNT(*) FROM user;
 
 -- case returning: insert with a generated id
 -- only mariadb
--- refused 0011
 INSERT INTO user (name) VALUES ('generated') RETURNING name, UPPER(name), age + 1;
 SELECT LAST_INSERT_ID();
--- refused 0011
 -- params 'p', 9
 INSERT INTO user (name, age) VALUES (?, ?) RETURNING id, name, age, created;
 SELECT LAST_INSERT_ID(), ROW_COUNT();
--- refused 0011
 REPLACE INTO user (name) VALUES ('new') RETURNING id;
 -- refused 1101 0111 0011
 INSERT IGNORE INTO user (name, age) VALUES ('x', 1), ('y', 2) RETURNING name;
@@ -55,33 +39,29 @@ INSERT INTO user (name) VALUES ('d'), ('e'), ('f') RETURNING id;
 
 -- case returning: delete
 -- only mariadb
--- refused 0011
 DELETE FROM user WHERE id = 5 RETURNING id, name, CONCAT(name, '!');
--- refused 0011
 DELETE FROM user WHERE id = 5 RETURNING id;
--- refused 0011
 -- params 6
 DELETE FROM user WHERE id = ? RETURNING *;
--- refused 1101 0111 0011
+-- refused 0011
+-- params 50
+DELETE FROM user WHERE age > 40 AND id < ? RETURNING *;
+-- refused 0011
 DELETE FROM user WHERE id IN (7, 8) RETURNING id, born;
--- refused 1101 0111 0011
+-- refused 0011
 DELETE FROM user WHERE name = 'nobody' RETURNING user.id;
--- refused 1101 0111 0011
+-- refused 0011
 DELETE FROM user WHERE age > 40 ORDER BY id LIMIT 2 RETURNING user.id;
 
 -- case returning: in a transaction
 -- only mariadb
 BEGIN;
--- refused 0011
 INSERT INTO user (id, name) VALUES (741, 'a') RETURNING id;
--- refused 0011
 DELETE FROM user WHERE id = 9 RETURNING id;
--- refused 0011
 INSERT INTO user (id, name) VALUES (741, 'a') RETURNING id;
 ROLLBACK;
 SELECT COUNT(*) FROM user;
 BEGIN;
--- refused 0011
 INSERT INTO user (id, name) VALUES (742, 'kept') RETURNING name;
 COMMIT;
 SELECT COUNT(*) FROM user;
@@ -89,9 +69,7 @@ SELECT COUNT(*) FROM user;
 -- case returning: under LOCK TABLES
 -- only mariadb
 LOCK TABLES user WRITE;
--- refused 0011
 INSERT INTO user (id, name) VALUES (743, 'locked') RETURNING name, id;
--- refused 0011
 DELETE FROM user WHERE id = 9 RETURNING id;
 UNLOCK TABLES;
 SELECT COUNT(*) FROM user;

@@ -6,6 +6,7 @@
 //! Each is awaited before the next is sent: an error may have rolled back the whole transaction (a deadlock does), and
 //! what is behind it would then run by itself, without the gate, and be kept.
 
+use bytes::Bytes;
 use sql_rewrite::{After, Cells, Effects, Learnt, LearntKeys, Needs, Program, Ran, Run, Write};
 use wire::{
     own::{Answer, Rows},
@@ -270,8 +271,11 @@ impl Session {
                 Answer::Err(error) => Err(self.plane.with_legacy_names(error)),
                 Answer::Rows(rows) => {
                     let ok = OkInfo { affected_rows: rows.rows.len() as u64, ..rows.end.clone() };
-                    *returned = Some(rows);
-                    Ok(ok)
+                    let rows = if *run == Run::Client { Ok(rows) } else { self.in_clients_protocol(rows) };
+                    rows.map(|rows| {
+                        *returned = Some(rows);
+                        ok
+                    })
                 }
             };
             let (conditions, status) = self.listed_with_status().await?;
@@ -289,6 +293,27 @@ impl Session {
             return Ok(None);
         }
         Ok(Some(merge::merge(&program.merge, parts, as_text, self.server.mariadb, max_error_count)))
+    }
+
+    /// The rows of a text, as the client reads rows.
+    fn in_clients_protocol(&self, rows: Rows) -> Result<Rows, ErrInfo> {
+        if !self.binary_rows {
+            return Ok(rows);
+        }
+        let binary = |payload: &Bytes| {
+            let cells = row::parse_text(payload, rows.columns.len()).ok()?;
+            row::binary_payload(cells, &rows.columns).map(Bytes::from)
+        };
+        let payloads: Option<Vec<Bytes>> = rows.rows.iter().map(binary).collect();
+        let unknown = || {
+            ErrInfo::new(
+                1235,
+                b"42000",
+                "Shunt: a FLOAT in RETURNING of a prepared statement that runs as \
+            text would lose digits (returning); nothing was done. CAST it to DOUBLE, or send the statement as text",
+            )
+        };
+        Ok(Rows { rows: payloads.ok_or_else(unknown)?, ..rows })
     }
 
     /// Runs statements that the client does not see, up to the first error; whether one left warnings.

@@ -29,7 +29,7 @@ reasons! {
     INSERT_SELECT "insert-select" "read the rows first and insert them with VALUES";
     READ_IN_WRITE "sharded-table-read-in-write" "UNLOCK TABLES first, or read the rows first and give them as literals";
     READ_IN_EXPRESSION "subquery-in-set" "run it as a SELECT of its own";
-    RETURNING "returning" "leave RETURNING out and read the row by its key, or send it as text, for rows of one shard and by plain column names";
+    RETURNING "returning" "leave RETURNING out and read the row by its key; in 0011 rows of one shard can be returned, under plain column names";
     PARTITION "partition-clause" "leave the PARTITION clause out";
     OTHER_UNIQUE_KEY "other-unique-key" "use INSERT or UPDATE by primary key; in 0011 IGNORE, REPLACE and ON DUPLICATE KEY UPDATE need the shard key in every unique key";
     REPLACES_ITSELF "replaces-itself" "give each key and each unique value once";

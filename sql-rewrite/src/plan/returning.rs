@@ -15,10 +15,6 @@ pub(crate) fn check(cx: &Context<'_>, items: Option<&Span>, as_sent: bool) -> Re
     if as_sent {
         return Ok(());
     }
-    if cx.params.is_some() {
-        // The rows of a text are not those of COM_STMT_EXECUTE.
-        return cx.refuse(refusal::RETURNING, "RETURNING in a prepared statement that runs as text");
-    }
     let renamed = |item: &Span| !keeps_name(cx, item);
     if cx.phase == Phase::Shards && cx.source.split_commas(items).iter().any(renamed) {
         return cx.refuse(refusal::RETURNING, "an expression over a qualified column in RETURNING");

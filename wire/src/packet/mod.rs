@@ -1,5 +1,6 @@
 //! The packets that are read or built. Each is parsed from a payload, without its header.
 
+mod cell;
 pub mod column;
 pub mod err;
 pub mod execute;

@@ -3,7 +3,7 @@
 
 use crate::{
     Malformed,
-    packet::{Column, EOF, value::kind},
+    packet::{Column, EOF, cell::put_binary},
     reader::{Reader, put_lenenc_bytes},
 };
 
@@ -38,22 +38,17 @@ pub fn text_payload<'a>(cells: impl IntoIterator<Item = Option<&'a [u8]>>) -> Ve
     out
 }
 
-/// The payload of a binary row with these cells, none of them NULL, in their text form. `None` where a column
-/// is neither a string nor an integer that the text is.
+/// The payload of a binary row with these cells, in their text form. `None` where one has no binary form.
 pub fn binary_payload<'a>(
     cells: impl IntoIterator<Item = Option<&'a [u8]>>,
     columns: &[Column],
 ) -> Option<Vec<u8>> {
     // The first byte, and the bitmap of NULLs, of which the first two bits are reserved.
     let mut out = vec![0; 1 + (columns.len() + 9) / 8];
-    for (cell, column) in cells.into_iter().zip(columns) {
-        let text = cell?;
-        let integer = || std::str::from_utf8(text).ok()?.parse::<i128>().ok().map(i128::to_le_bytes);
-        match column.kind {
-            kind::VAR_STRING | kind::STRING | kind::VARCHAR => put_lenenc_bytes(&mut out, text),
-            kind::LONG => out.extend_from_slice(&integer()?[..4]),
-            kind::LONGLONG => out.extend_from_slice(&integer()?[..8]),
-            _ => return None,
+    for (bit, (cell, column)) in (2..).zip(cells.into_iter().zip(columns)) {
+        match cell {
+            None => out[1 + bit / 8] |= 1 << (bit % 8),
+            Some(text) => put_binary(&mut out, text, column.kind)?,
         }
     }
     Some(out)
