@@ -14,11 +14,13 @@
 //! | [`walk`] | the flag, set in Redis, and the phases that follow |
 //! | [`same`] | the differential oracle: a statement directly and through Shunt, compared |
 //! | [`differential`] | that oracle with statements made by chance |
+//! | [`corpus`] | that oracle with statements that ORMs, frameworks and people send |
 //! | [`client`] | a bare protocol client that hides nothing of an answer |
 
 pub mod app;
 pub mod bench;
 pub mod client;
+pub mod corpus;
 pub mod demo;
 pub mod differential;
 pub mod history;

@@ -352,7 +352,10 @@ impl Same {
 }
 
 /// A case's statement on one side, as `sql` names the tables there. What only reads is executed twice.
-async fn answer(client: &mut Client, step: &Step, protocol: Protocol, sql: &str) -> Outcome<Answer> {
+///
+/// # Errors
+/// When the connection fails.
+pub async fn answer(client: &mut Client, step: &Step, protocol: Protocol, sql: &str) -> Outcome<Answer> {
     if protocol == Protocol::Text || step.text_only() {
         return Answer::text(client, &step.with_literals(sql)).await?.with_warnings(client).await;
     }

@@ -164,7 +164,8 @@ pub fn parse(text: &str) -> Outcome<Vec<Case>> {
     if step.sql.is_empty() { Ok(cases) } else { Err(format!("no end: {}", step.sql).into()) }
 }
 
-fn values(text: &str) -> Option<Vec<Value>> {
+/// Values, parted by a comma and a space: `5, 'x', NULL`.
+pub fn values(text: &str) -> Option<Vec<Value>> {
     text.split(", ")
         .map(|word| {
             let word = word.trim();

@@ -246,8 +246,9 @@ pub fn columns(a: &[Column], b: &[Column], names: &Naming) -> Vec<String> {
 fn column(a: &Column, b: &Column, names: &Naming) -> Option<String> {
     let (a, b) = (normal(a), normal(b));
     // What is computed has its text as name, with the schema where that is written.
-    let name = b.name.replace(&names.real, &names.twin);
-    let b = Column { schema: names.schema(&b.schema), name, ..b };
+    let twins = |name: &str| name.replace(&names.real, &names.twin);
+    let b =
+        Column { schema: names.schema(&b.schema), name: twins(&b.name), org_name: twins(&b.org_name), ..b };
     if a == b {
         return None;
     }

@@ -11,7 +11,7 @@ pub fn by_the_servers_plan(finding: &Finding) -> bool {
     if finding.what.starts_with("nullability") && choices.iter().any(|it| finding.statement.contains(it)) {
         return true;
     }
-    let words = ["JOIN", "DISTINCT", "GROUP BY", "UNION", "INTERSECT", "EXCEPT", "OVER", "(SELECT"];
+    let words = ["JOIN", "DISTINCT", "GROUP BY", "UNION", "INTERSECT", "EXCEPT", "OVER", "(SELECT", "RAND()"];
     let what = ["key flags", "nullability", "origin", "computed column"];
     let named =
         words.iter().any(|word| finding.statement.contains(word)) || joins_by_comma(&finding.statement);
