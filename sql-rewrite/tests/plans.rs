@@ -138,15 +138,6 @@ fn golden_plans() {
     assert!(seen > 30, "only {seen} cases");
 }
 
-#[test]
-fn every_reason_is_in_the_documentation() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SQL.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    for (reason, advice) in sql_rewrite::REFUSALS {
-        assert!(text.contains(&format!("| `{reason}` | {advice} |")), "{reason} is not in docs/SQL.md");
-    }
-}
-
 /// Such a write runs between `SET autocommit = 0` and `SET autocommit = 1`. (`@@` parts the golden cases.)
 #[test]
 fn a_write_under_lock_tables_does_not_read_autocommit() {
