@@ -96,6 +96,7 @@ fn rewritten(sql: &str, kind: Kind, planner: &Planner, schemas: &[Arc<TableSchem
         server: Server { mariadb, version: if mariadb { 101_100 } else { 90_000 } },
         lower_case_table_names: false,
         multi_statements: false,
+        binary_rows: false,
         auto_increment_increment: 1,
     };
     let view = |id: &topology::TableId| {

@@ -3,7 +3,7 @@
 
 use crate::{
     Malformed,
-    packet::{Column, EOF, cell::put_binary},
+    packet::{Column, EOF, cell::put_binary, value::kind},
     reader::{Reader, put_lenenc_bytes},
 };
 
