@@ -81,6 +81,10 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
     let rows = check(cx, insert)?;
     let keys = rows.keys(cx)?;
     check_resolves(cx, insert)?;
+    if keys.len() > 1 && (0..cx.source.len()).any(|i| cx.source.op(i, ":=")) {
+        // A variable that is set for one row is read for the next one: in the order of the rows, not of their shards.
+        return cx.refuse(refusal::VOLATILE, "`:=` in an INSERT of several rows");
+    }
     returning::check(cx, insert.returning.as_ref(), false)?;
     let mut edits = cx.inlined()?;
     let generates = cx.schema.auto_increment().is_some() && keys.iter().any(|row| row.id.is_none());
