@@ -337,7 +337,8 @@ impl<W: Work> Term<W> {
             self.old = None;
             return;
         }
-        if self.old.is_some() {
+        // Another epoch of the same phase: DDL has run.
+        if self.old.as_ref().is_some_and(|(epoch, _)| *epoch == gate.epoch) {
             return;
         }
         match OldSnapshots::take(&self.config.home).await {
