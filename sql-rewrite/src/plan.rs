@@ -229,8 +229,8 @@ pub struct Program {
     /// What the client's statement becomes; never empty. Their answers are the client's answer:
     /// one alone is passed on, of several the counts are added up.
     pub statements: Vec<Run>,
-    /// How many rows an UPDATE matches or a DELETE removes: with another number, what it joins has changed since its
-    /// keys were read, and all of it is to be undone and tried again.
+    /// How many rows an UPDATE matches, a DELETE removes or an INSERT … SELECT reads: with another number, what it joins
+    /// or the table itself has changed since that was read, and all of it is to be undone and tried again.
     pub finds: Option<u64>,
     /// What follows in the same transaction and is not seen: mirror or dirty log.
     pub effects: Effects,

@@ -90,6 +90,9 @@ pub(crate) struct InPlace {
     pub(crate) text: Vec<u8>,
     /// It has one row. An INSERT of one row by VALUES has no info text, one by SELECT has.
     pub(crate) one_row: Option<Duplicates>,
+    /// How many rows the server must find: those of a text that inserts none. Where there were some, the text is an
+    /// error, or the table's columns are not those that are known of it.
+    pub(crate) finds: Option<u64>,
     /// With ON DUPLICATE KEY UPDATE an INSERT … SELECT does not tell the ids that it is given.
     pub(crate) tells_no_id: bool,
 }
@@ -295,13 +298,13 @@ impl InsertSelect {
             return self.refuse("its SELECT gives warnings, which can be errors in an INSERT");
         }
         if rows.is_empty() || columns.len() != self.names.len() {
-            // The server itself says what is wrong with it.
+            // The server itself says what is wrong with that many columns.
             let list = vec!["NULL"; columns.len()].join(",");
             let (before, behind) = &self.around_none;
             let text = [&before[..], b"SELECT ", list.as_bytes(), b" FROM DUAL WHERE 1=0", behind].concat();
             return Ok((
                 Inserted::Nothing(self.none.clone()),
-                InPlace { text, one_row: None, tells_no_id: false },
+                InPlace { text, one_row: None, finds: Some(rows.len() as u64), tells_no_id: false },
             ));
         }
         let (before, behind) = &self.around;
@@ -325,6 +328,7 @@ impl InsertSelect {
         let in_place = InPlace {
             text: text.clone(),
             one_row: (rows.len() == 1).then_some(self.duplicates),
+            finds: None,
             tells_no_id: self.gives_ids(rows)
                 && matches!(self.duplicates, Duplicates::Changed { .. })
                 && !self.sets_last_id,

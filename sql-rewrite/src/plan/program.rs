@@ -232,6 +232,7 @@ impl Write {
             if let (Some(duplicates), Merge::Alone) = (in_place.one_row, &program.merge) {
                 program.merge = Merge::Inserts { rows: vec![vec![1]], duplicates };
             }
+            program.finds = in_place.finds.or(program.finds);
             if in_place.tells_no_id {
                 program.insert_id = Some(0);
             }
