@@ -12,13 +12,16 @@
 //!
 //! `innodb_trx` may be a cached picture (renewed only when nobody has read it for 0.1 s), and without the
 //! privilege PROCESS it is empty, without an error. So each look opens a transaction of its own first and
-//! counts only if it shows that one.
+//! counts only if it shows that one, and all controllers on a home look one after the other: a few tables
+//! that look on their own would read so often that the picture is never renewed.
 
 use std::time::Duration;
 
 use flag_client::{Home, HomeConn, HomeError};
 use mysql_async::{Row, prelude::Queryable};
 use serde::{Deserialize, Serialize};
+
+use crate::election::SESSION_TIMEOUT_S;
 
 /// A transaction whose snapshot may be too old.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,12 +47,18 @@ pub enum SnapshotError {
         "open transactions cannot be seen: information_schema.innodb_trx does not list Shunt's own; the side that is read is not switched without it. Run on home: GRANT PROCESS ON *.* TO the control user (or stop whatever reads innodb_trx many times a second)"
     )]
     Blind,
+    /// Other controllers look, one after the other.
+    #[error("the controllers of other tables are looking at open transactions; it is tried again")]
+    Busy,
 }
 
 /// Between looks while the server shows an old picture: above InnoDB's 0.1 s.
 const LOOK_PAUSE: Duration = Duration::from_millis(130);
 /// After this many old pictures the look is given up.
 const LOOKS: u32 = 6;
+/// Held while one looks, and how long it is waited for. Nothing else is locked meanwhile.
+const LOOK_LOCK: &str = "shunt.look";
+const LOOK_WAIT_S: u32 = 10;
 
 /// The transactions that were open at a moment after both sides became equal, and are still.
 #[derive(Debug, Clone)]
@@ -90,27 +99,42 @@ impl OldSnapshots {
 }
 
 async fn open_transactions(home: &Home) -> Result<Vec<OldTransaction>, SnapshotError> {
-    let mut marker = home.connect().await?;
     let mut conn = home.connect().await?;
-    marker.run("opening a transaction to look by", "START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
-    let own = u64::from(marker.id());
-    let found = look(&mut conn, own).await;
-    // Ended at once: an open snapshot holds up purge.
-    let _ = marker.query_drop("ROLLBACK").await;
-    let mut open = found?;
-    open.retain(|transaction| transaction.connection != own);
-    Ok(open)
+    // One that is cut off must not keep the others from looking.
+    let limit = format!("SET SESSION wait_timeout={SESSION_TIMEOUT_S}");
+    conn.run("limiting the session that looks at open transactions", limit).await?;
+    let turn = format!("SELECT GET_LOCK('{LOOK_LOCK}', {LOOK_WAIT_S})");
+    let got: Vec<Option<i64>> = conn.rows("waiting to look at open transactions", &turn, ()).await?;
+    if got.first() != Some(&Some(1)) {
+        return Err(SnapshotError::Busy);
+    }
+    let open = look(home, &mut conn).await;
+    // Else freed only when home notices that the connection is gone.
+    conn.run("letting others look", format!("DO RELEASE_LOCK('{LOOK_LOCK}')")).await?;
+    open
 }
 
-async fn look(conn: &mut HomeConn, own: u64) -> Result<Vec<OldTransaction>, SnapshotError> {
+async fn look(home: &Home, conn: &mut HomeConn) -> Result<Vec<OldTransaction>, SnapshotError> {
+    let mut marker = home.connect().await?;
+    marker.run("opening a transaction to look by", "START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+    let found = look_until_shown(conn, u64::from(marker.id())).await;
+    // Ended at once: an open snapshot holds up purge.
+    let _ = marker.query_drop("ROLLBACK").await;
+    found
+}
+
+/// All but the transaction of `marker`, once it is shown.
+async fn look_until_shown(conn: &mut HomeConn, marker: u64) -> Result<Vec<OldTransaction>, SnapshotError> {
     let sql = "SELECT t.trx_mysql_thread_id, CAST(t.trx_started AS CHAR), \
                COALESCE(CONCAT(p.USER, '@', p.HOST), '') \
                FROM information_schema.INNODB_TRX t \
                LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id";
     for _ in 0..LOOKS {
         let rows: Vec<Row> = conn.rows("looking at open transactions", sql, ()).await?;
-        let open: Vec<OldTransaction> = rows.into_iter().filter_map(transaction).collect();
-        if open.iter().any(|transaction| transaction.connection == own) {
+        let mut open: Vec<OldTransaction> = rows.into_iter().filter_map(transaction).collect();
+        let all = open.len();
+        open.retain(|transaction| transaction.connection != marker);
+        if open.len() < all {
             return Ok(open);
         }
         tokio::time::sleep(LOOK_PAUSE).await;

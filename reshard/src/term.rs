@@ -160,7 +160,7 @@ impl<W: Work> Term<W> {
         self.keep_task(&gate, phase).await;
         self.gather(&gate).await?;
         self.forget_log(&gate).await?;
-        self.remember_snapshots(&gate, phase).await;
+        self.remember_snapshots(&gate, phase).await?;
         self.follow_request(&gate, phase, true).await?;
         self.store().await?;
         Ok(REQUEST_INTERVAL)
@@ -327,7 +327,7 @@ impl<W: Work> Term<W> {
 
     /// At the moment both sides are equal (the copy's end, or `0111`'s beginning) or after it: who may
     /// have an older snapshot?
-    async fn remember_snapshots(&mut self, gate: &Gate, phase: Phase) {
+    async fn remember_snapshots(&mut self, gate: &Gate, phase: Phase) -> Result<(), HomeError> {
         let equal = match phase {
             Phase::DualWrite => self.report.facts.copy.as_ref().is_some_and(|copy| copy.finished),
             Phase::ShardRead => true,
@@ -335,16 +335,17 @@ impl<W: Work> Term<W> {
         };
         if !equal {
             self.old = None;
-            return;
+            return Ok(());
         }
         // Another epoch of the same phase: DDL has run.
         if self.old.as_ref().is_some_and(|(epoch, _)| *epoch == gate.epoch) {
-            return;
+            return Ok(());
         }
-        match OldSnapshots::take(&self.config.home).await {
+        match self.ballot.alive_during(OldSnapshots::take(&self.config.home)).await? {
             Ok(old) => self.old = Some((gate.epoch, old)),
             Err(error) => self.report.notice = Some(error.to_string()),
         }
+        Ok(())
     }
 
     pub(crate) async fn follow_request(

@@ -36,5 +36,6 @@ pub fn schema(primary_key: &[&str], more: Vec<Column>) -> TableSchema {
         columns,
         primary_key: primary_key.iter().map(|name| (*name).to_owned()).collect(),
         unique_keys: vec![],
+        partitioned_alike: false,
     }
 }

@@ -17,12 +17,14 @@ use reshard::{
     controller::{self, ControllerConfig},
     history, report,
     report::Report,
+    snapshots::OldSnapshots,
     status,
     work::{CopyFacts, Facts, Readiness, ReverseFacts, VerifyFacts, Work, WorkError},
 };
 use tests::{
     Outcome, home,
     servers::{self, Kind},
+    walk::connect_to_redis,
 };
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -158,8 +160,7 @@ impl Rig {
     }
 
     async fn redis(&self) -> Outcome<redis::aio::MultiplexedConnection> {
-        let client = redis::Client::open(servers::redis_url()?)?;
-        Ok(client.get_multiplexed_async_connection().await?)
+        connect_to_redis(&servers::redis_url()?).await
     }
 
     async fn wipe_redis(&self) -> Outcome {
@@ -293,6 +294,7 @@ tests::on_both_servers!(
     a_slow_hold_reopens,
     not_one_gate_closes_the_table,
     old_snapshots_keep_reads_where_they_are,
+    many_controllers_see_the_open_transactions,
     force_goes_past_what_may_be_forced,
     redis_away_harms_nothing_but_flips,
     a_foreign_topology_is_not_controlled,
@@ -603,6 +605,23 @@ async fn old_snapshots_keep_reads_where_they_are(rig: &mut Rig) -> Outcome {
     assert!(report.old_transactions.iter().any(|t| t.connection == u64::from(young.id())), "{report:?}");
     young.query_drop("ROLLBACK").await?;
     rig.reached("1101", Duration::from_secs(10)).await?;
+    Ok(())
+}
+
+/// InnoDB renews its picture of transactions only when nobody has looked for 0.1 s: the controllers of many tables must
+/// not keep each other from seeing a new one.
+async fn many_controllers_see_the_open_transactions(rig: &mut Rig) -> Outcome {
+    const CONTROLLERS: u32 = 16;
+    let mut old = rig.home.connect().await?;
+    old.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
+    let looks = (0..CONTROLLERS).map(async |number| {
+        // Spread over the time between two looks of one.
+        sleep(Duration::from_millis(8) * number).await;
+        OldSnapshots::take(&rig.home).await
+    });
+    for taken in futures_util::future::join_all(looks).await {
+        assert!(taken?.left().iter().any(|open| open.connection == u64::from(old.id())), "not seen");
+    }
     Ok(())
 }
 
