@@ -42,8 +42,9 @@ pub enum SchemaError {
 /// [`SchemaError`] for a missing table, shard key or primary key, and when home does not answer.
 pub async fn load(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, SchemaError> {
     let name = table.legacy();
-    let schema =
-        TableSchema { table: table.clone(), columns: columns(conn, name).await?, ..keys(conn, table).await? };
+    let columns = columns(conn, name).await?;
+    let partitioned_alike = partitioned_alike(conn, table).await?;
+    let schema = TableSchema { columns, partitioned_alike, ..keys(conn, table).await? };
     if schema.column(table.shard_key()).is_none() {
         let has: Vec<_> = schema.columns.iter().map(|c| c.name.as_str()).collect();
         return Err(SchemaError::NoShardKey {
@@ -96,15 +97,14 @@ impl Fnv {
 
 // One list for load and fingerprint: what is read is also what is watched.
 const COLUMN_NAME: usize = 0;
-const DATA_TYPE: usize = 1;
-const COLUMN_TYPE: usize = 2;
-const NULLABLE: usize = 3;
-const COLLATION: usize = 4;
-const EXTRA: usize = 5;
-const GENERATION: usize = 6;
-const NO_DEFAULT: usize = 7;
+const COLUMN_TYPE: usize = 1;
+const NULLABLE: usize = 2;
+const COLLATION: usize = 3;
+const EXTRA: usize = 4;
+const GENERATION: usize = 5;
+const NO_DEFAULT: usize = 6;
 /// MariaDB shows defaults as SQL: the string 'NULL' in quotes, NULL without.
-const COLUMNS_SQL: &str = "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, \
+const COLUMNS_SQL: &str = "SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, \
      COALESCE(COLLATION_NAME, ''), EXTRA, COALESCE(GENERATION_EXPRESSION, ''), \
      COLUMN_DEFAULT IS NULL OR VERSION() LIKE '%MariaDB%' AND COLUMN_DEFAULT = 'NULL', COALESCE(COLUMN_DEFAULT, '') \
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? \
@@ -167,7 +167,7 @@ fn column(row: &Row) -> Column {
     let nullable = text(row, NULLABLE).eq_ignore_ascii_case("YES");
     Column {
         name: text(row, COLUMN_NAME),
-        kind: kind(&text(row, DATA_TYPE), &lower),
+        kind: ColumnKind::of(&column_type),
         nullable,
         null_by_default: nullable && generated == Generated::No && text(row, NO_DEFAULT) == "1",
         auto_increment: extra.contains("AUTO_INCREMENT"),
@@ -179,26 +179,6 @@ fn column(row: &Row) -> Column {
     }
 }
 
-/// MariaDB shows its JSON alias as `longtext`: there it is text, as the server treats it.
-fn kind(data_type: &str, column_type: &str) -> ColumnKind {
-    match data_type.to_ascii_lowercase().as_str() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
-            ColumnKind::Integer { unsigned: column_type.contains("unsigned") }
-        }
-        "enum" => ColumnKind::Enum,
-        "set" => ColumnKind::Set,
-        "bit" => ColumnKind::Bit,
-        "float" => ColumnKind::Float,
-        "double" => ColumnKind::Double,
-        "json" => ColumnKind::Json,
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnKind::Text,
-        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnKind::Binary,
-        "date" | "time" | "datetime" | "year" => ColumnKind::Temporal,
-        "timestamp" => ColumnKind::Timestamp,
-        _ => ColumnKind::Other,
-    }
-}
-
 /// The keys as a schema without columns.
 async fn keys(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, SchemaError> {
     let mut schema = TableSchema {
@@ -206,6 +186,7 @@ async fn keys(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, 
         columns: Vec::new(),
         primary_key: Vec::new(),
         unique_keys: Vec::new(),
+        partitioned_alike: false,
     };
     for row in key_rows(conn, table.legacy()).await? {
         let (name, column) = (text(&row, KEY_NAME), text(&row, KEY_COLUMN));
@@ -225,6 +206,28 @@ async fn keys(conn: &mut HomeConn, table: &ShardedTable) -> Result<TableSchema, 
         }
     }
     Ok(schema)
+}
+
+/// KEY and SYSTEM_TIME tell no more of themselves here: which rows a partition has is not certain.
+const PARTITIONS_SQL: &str = "SELECT PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, SUBPARTITION_METHOD, \
+     PARTITION_EXPRESSION, SUBPARTITION_EXPRESSION, PARTITION_DESCRIPTION FROM information_schema.PARTITIONS \
+     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND CONCAT_WS(' ', PARTITION_METHOD, SUBPARTITION_METHOD) \
+     NOT REGEXP 'KEY|SYSTEM' AND PARTITION_NAME IS NOT NULL \
+     ORDER BY PARTITION_ORDINAL_POSITION, SUBPARTITION_ORDINAL_POSITION";
+
+/// Whether the table is partitioned by values of its rows, and each of its shards alike.
+async fn partitioned_alike(conn: &mut HomeConn, table: &ShardedTable) -> Result<bool, SchemaError> {
+    let mut own = None;
+    for name in std::iter::once(table.legacy()).chain(table.shards()) {
+        let doing = format!("reading the partitions of {name}");
+        let rows: Vec<Row> = conn.rows(&doing, PARTITIONS_SQL, (&name.schema, &name.table)).await?;
+        let partitions: Vec<Vec<String>> =
+            rows.iter().map(|row| (0..row.len()).map(|index| text(row, index)).collect()).collect();
+        if partitions.is_empty() || *own.get_or_insert_with(|| partitions.clone()) != partitions {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A value as text; information_schema gives bytes or numbers depending on server and column.

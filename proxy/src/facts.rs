@@ -20,6 +20,8 @@ pub struct SessionFacts {
     pub lock_wait: Duration,
     /// `SERIALIZABLE`: plain reads in a transaction take locks, so they are gated.
     pub serializable: bool,
+    /// `READ UNCOMMITTED`: a statement may see a row at one moment and not at another.
+    pub uncommitted: bool,
 }
 
 /// The statement whose one cell [`SessionFacts::parse`] reads. CAST AS BINARY keeps
@@ -68,10 +70,10 @@ impl SessionFacts {
             warnings: warnings.parse().ok()?,
             errors: errors.parse().ok()?,
         };
-        let serializable = isolation == "SERIALIZABLE";
+        let (serializable, uncommitted) = (isolation == "SERIALIZABLE", isolation == "READ-UNCOMMITTED");
         let max_error_count = max_error_count.parse().ok()?;
         let lock_wait = Duration::from_secs(lock_wait.parse().ok()?);
-        Some((Self { facts, max_error_count, lock_wait, serializable }, last))
+        Some((Self { facts, max_error_count, lock_wait, serializable, uncommitted }, last))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod listener;
 pub mod login;
 mod merge;
+mod neighbours;
 pub mod plane;
 mod prepared;
 pub mod relay;

@@ -22,6 +22,7 @@ use crate::{
     facts::{self, SessionFacts},
     listener::LoggedIn,
     login::Login,
+    neighbours::Neighbours,
     plane::Plane,
     prepared::PreparedStatements,
     random_u64,
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     pub locks: Option<Vec<TableLock>>,
     /// An XA branch may be open: home is asked.
     pub maybe_xa: bool,
+    /// Tables beside the sharded ones.
+    pub neighbours: Neighbours,
     /// What the client may still ask about its last statement.
     pub diagnostics: Diagnostics,
     /// The running command's rows are binary.
@@ -109,6 +112,7 @@ impl Session {
             one_shots_in_use: false,
             locks: None,
             maybe_xa: false,
+            neighbours: Neighbours::default(),
             diagnostics: Diagnostics::default(),
             binary_rows: false,
             tried_new_block: false,
@@ -250,6 +254,7 @@ impl Session {
         self.one_shots_in_use = false;
         self.locks = None;
         self.maybe_xa = false;
+        self.neighbours = Neighbours::default();
         self.diagnostics = Diagnostics::default();
     }
 

@@ -24,9 +24,12 @@ pub fn explain(plan: &Plan, learnt: Option<&Learnt>) -> String {
         Plan::ShardRead(read) => shard_read(&mut out, read),
         Plan::Write(write) => explain_write(&mut out, write, learnt),
         Plan::InsertSelect(insert) => {
-            out.push_str("insert of rows that are read first\n");
+            let what = if insert.evaluates_keys() { "keys that are evaluated" } else { "rows that are read" };
+            let _ = writeln!(out, "insert of {what} first");
             text(&mut out, "read", &insert.select);
-            let _ = writeln!(out, "  at most {} rows", insert.limit.0);
+            if !insert.evaluates_keys() {
+                let _ = writeln!(out, "  at most {} rows", insert.limit.0);
+            }
         }
         Plan::Ddl(ddl) => {
             out.push_str("ddl\n  run on legacy: as sent\n");
@@ -61,6 +64,9 @@ pub fn how(plan: &Plan, shards_of_table: usize) -> String {
             _ => "some shards".to_owned(),
         },
         Plan::Write(write) => write.method().to_owned(),
+        Plan::InsertSelect(insert) if insert.evaluates_keys() => {
+            "keys evaluated first, then inserted".to_owned()
+        }
         Plan::InsertSelect(_) => "rows read first, then inserted".to_owned(),
         Plan::Ddl(_) => "on legacy and shards, while writes wait".to_owned(),
         Plan::LockTables(_) => "locked with the shards".to_owned(),
@@ -122,6 +128,11 @@ fn explain_write(out: &mut String, write: &Write, learnt: Option<&Learnt>) {
             let _ = push.map_or(Ok(()), |push| write!(out, ", pushed above {push}"));
             out.push('\n');
         }
+    }
+    if let Learnt::Keys(keys) = learnt
+        && let Some(select) = write.again(keys)
+    {
+        text(out, "whether it warns of these", &select);
     }
     let mut n = 0;
     let mut log = || {

@@ -23,6 +23,7 @@ mod resolve;
 mod splice;
 mod split;
 mod statement;
+mod steady;
 mod syntax;
 #[cfg(test)]
 mod testing;
@@ -39,11 +40,12 @@ pub use plan::refusal::REASONS as REFUSALS;
 pub use plan::{
     After, Cells, ColumnSource, Ddl, Duplicates, Effects, InsertSelect, Key, Learnt, LearntKeys, LockTables,
     Merge, Needs, Plan, Program, Ran, Refusal, ResultColumn, Run, SelectedRows, ServerError, ShardRead,
-    ShardsOf, TableLock, TableView, Write,
+    ShardsOf, TableLock, TableView, Views, Write,
 };
 pub use planner::Planner;
 pub use questions::{Answers, MayAsk, Question, Respelled, Show, Told, refuse_lost_answer, refuse_question};
 pub use splice::Text;
 pub use split::{Piece, split};
 pub use statement::Statement;
+pub use steady::{Neighbour, SteadyTable};
 pub use value::Value;

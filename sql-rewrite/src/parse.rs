@@ -182,15 +182,21 @@ fn left_out(source: Source<'_>, parsed: &Parsed) -> Vec<Span> {
         spans.extend(group.filter(|i| source.any_word(*i, &["ASC", "DESC"])).map(|i| i..i + 1));
     }
     spans.extend((0..source.len()).filter(|i| source.begins_from_first(*i)).map(|i| i..i + 2));
+    // sqlparser does not know it in INSERT.
+    spans.extend(parsed.tables.iter().map(|table| table.partition.clone()));
     spans.extend(next_values(source, parsed));
-    let mut at = 1;
+    let verb = match &parsed.shape {
+        Shape::Update(change) | Shape::Delete(change) => change.with.end,
+        _ => 0,
+    };
+    let mut at = verb + 1;
     let words = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"];
-    while source.any_word(0, &["INSERT", "REPLACE", "UPDATE", "DELETE"])
+    while source.any_word(verb, &["INSERT", "REPLACE", "UPDATE", "DELETE"])
         && (source.is_hint(at) || source.any_word(at, &words))
     {
         at += 1;
     }
-    spans.push(1..at);
+    spans.push(verb + 1..at);
     spans.retain(|span| !span.is_empty());
     spans
 }

@@ -13,12 +13,15 @@ mod context;
 mod ddl;
 mod derived;
 mod dirty_log;
+mod elsewhere;
+mod evaluated;
 mod faces;
 mod functions;
 mod given;
 mod insert;
 mod insert_select;
 mod insert_shards;
+mod join_keys;
 mod keys;
 mod lock_tables;
 mod locking;
@@ -27,6 +30,7 @@ mod mirror;
 mod multi;
 mod on_duplicate;
 mod own;
+mod own_subquery;
 mod partial;
 mod pins;
 mod program;
@@ -35,6 +39,8 @@ pub(crate) mod refusal;
 mod restrict;
 mod returning;
 mod selected;
+mod several;
+mod steady_tables;
 mod stored;
 mod subquery;
 mod top;
@@ -44,7 +50,7 @@ mod zero_dates;
 
 use std::sync::Arc;
 
-use topology::{Phase, ShardId, TableId, TableSchema};
+use topology::{Phase, QualifiedName, ShardId, TableId, TableSchema};
 
 pub use after::{After, Cells, Ran};
 pub(crate) use beside::{beside, write_elsewhere};
@@ -53,8 +59,10 @@ pub(crate) use change_shards::change as shard_change;
 pub(crate) use context::Context;
 pub use ddl::Ddl;
 pub(crate) use ddl::{definition, truncate};
+pub(crate) use elsewhere::{expressions, insert_elsewhere, sets_only_variables};
+pub(crate) use evaluated::evaluated;
 pub(crate) use insert::insert as dual_insert;
-pub(crate) use insert_select::{InPlace, Inserted, insert_elsewhere, insert_select};
+pub(crate) use insert_select::{InPlace, Inserted, insert_select};
 pub use insert_select::{InsertSelect, SelectedRows};
 pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
@@ -64,7 +72,7 @@ pub(crate) use program::Work;
 pub(crate) use read::read as shard_read;
 pub use selected::ResultColumn;
 
-use crate::Text;
+use crate::{Neighbour, Text};
 
 /// The phase and shape of one configured table at the moment of planning.
 #[derive(Debug, Clone)]
@@ -77,6 +85,28 @@ pub struct TableView {
     pub logs: bool,
     /// LOCK TABLES is in force and holds the gate: what the client locked of this table.
     pub locks: Option<Vec<TableLock>>,
+}
+
+/// What is known of tables at the moment of planning.
+pub trait Views {
+    /// A configured table; `None`: its phase is not known.
+    fn table(&self, id: &TableId) -> Option<TableView>;
+
+    /// All that a statement reads is of one moment: not at READ UNCOMMITTED.
+    fn reads_snapshots(&self) -> bool {
+        true
+    }
+
+    /// Another table.
+    fn neighbour(&self, _name: &QualifiedName) -> Neighbour {
+        Neighbour::Unsteady
+    }
+}
+
+impl<F: Fn(&TableId) -> Option<TableView>> Views for F {
+    fn table(&self, id: &TableId) -> Option<TableView> {
+        self(id)
+    }
 }
 
 /// The plan of one statement.
@@ -132,6 +162,8 @@ pub struct ShardRead {
     /// Prepared, it may be executed more than once. MariaDB's second execution of a derived table beside subqueries
     /// takes outer references for unknown columns, or gives other rows (MDEV-30073 and its like).
     pub reusable: bool,
+    /// Tables of which [`Views::neighbour`] should know more: planned again, the branches may read less.
+    pub ask: Vec<QualifiedName>,
 }
 
 /// The shards that one reference reads.
@@ -163,6 +195,14 @@ pub struct Refusal {
     pub reason: &'static str,
     /// What is refused, in which phase, and what to do instead.
     pub message: String,
+}
+
+impl Refusal {
+    /// The server may not be able to parse the statement either.
+    #[must_use]
+    pub fn may_be_syntax(&self) -> bool {
+        [refusal::NOT_UNDERSTOOD.name, refusal::RETURNING.name].contains(&self.reason)
+    }
 }
 
 /// A write, to be carried out in one transaction under the gate of `table`.

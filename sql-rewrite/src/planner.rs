@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use topology::{Phase, ShardedTable, TableId};
+use topology::{Phase, ShardedTable, Side, TableId};
 
 use crate::{
-    Facts, Head, Names, Plan, Refusal, Statement, TableView, Value,
+    Facts, Head, Names, Plan, Refusal, Statement, TableView, Value, Views,
     crosscheck::{Verdict, crosscheck},
     forms::{self, Forms},
     head::head,
@@ -183,7 +183,7 @@ impl Planner {
         self.tables.iter().enumerate().filter(touches).map(|(_, table)| table.id().clone()).collect()
     }
 
-    /// Plans a statement in the phase that `view` gives for its tables (`None`: not known). `params` are the values of
+    /// Plans a statement in the phase that `views` gives for its tables (`None`: not known). `params` are the values of
     /// the `?` of a prepared statement, in order.
     #[must_use]
     pub fn plan(
@@ -191,7 +191,7 @@ impl Planner {
         statement: &Statement,
         facts: &Facts,
         params: Option<&[Value]>,
-        view: &dyn Fn(&TableId) -> Option<TableView>,
+        views: &dyn Views,
     ) -> Plan {
         if statement.form.control && statement.may_write() {
             return Plan::Refuse(Refusal {
@@ -204,16 +204,17 @@ impl Planner {
         let Some(first) = statement.form.tables.first() else {
             return Plan::Relay;
         };
-        let views: Option<Vec<TableView>> = statement.form.tables.iter().map(view).collect();
-        let Some(views) = views else {
+        let tables = &statement.form.tables;
+        let Some(of_tables) = tables.iter().map(|table| views.table(table)).collect() else {
             return Plan::Refuse(Refusal {
                 reason: reasons::NO_PHASE.name,
                 message: format!("the phase of table `{first}` is not known; nothing was done"),
             });
         };
-        let planning = Planning { tables: &self.tables, statement, facts, params, views };
+        let planning =
+            Planning { tables: &self.tables, statement, facts, params, views: of_tables, all: views };
         let plan = planning.plan().unwrap_or_else(Plan::Refuse);
-        self.with_reading(plan, facts, view)
+        self.with_reading(plan, facts, views)
     }
 }
 
@@ -254,6 +255,7 @@ struct Planning<'a> {
     facts: &'a Facts,
     params: Option<&'a [Value]>,
     views: Vec<TableView>,
+    all: &'a dyn Views,
 }
 
 impl Planning<'_> {
@@ -281,12 +283,7 @@ impl Planning<'_> {
             Shape::Handler => self.refuse(reasons::HANDLER, "HANDLER"),
             Shape::LockTables(items) => self.lock_tables(items),
             Shape::FlushAndLock => self.refuse(reasons::LOCK_TABLES, "FLUSH TABLES that locks it"),
-            Shape::Expressions(verb) => {
-                if self.reads_legacy() && !self.statement.locks() {
-                    return Ok(Plan::Relay);
-                }
-                self.refuse(reasons::READ_IN_EXPRESSION, &format!("{verb} with a subquery"))
-            }
+            Shape::Expressions(verb) => self.expressions(verb),
             Shape::Query => self.query(),
             Shape::Insert(_) | Shape::Update(_) | Shape::Delete(_) => self.write(),
         }
@@ -387,6 +384,24 @@ impl Planning<'_> {
         self.views.iter().all(|view| matches!(view.phase, Phase::Legacy | Phase::DualWrite))
     }
 
+    /// SET, DO and CALL. What they read is locked as in a write, so it is legacy's as long as that is written.
+    fn expressions(&self, verb: &str) -> Result<Plan, Refusal> {
+        if self.reads_legacy() && !self.statement.locks() {
+            return Ok(Plan::Relay);
+        }
+        if !plan::sets_only_variables(self.statement.source()) {
+            let what = format!("{verb} with a subquery, of anything but user variables");
+            return self.refuse(reasons::READ_IN_EXPRESSION, &what);
+        }
+        if self.views.iter().all(|view| view.phase != Phase::Shards) {
+            return Ok(self.gated());
+        }
+        if self.views.iter().any(|view| view.locks.is_some()) {
+            return self.refuse(reasons::READ_IN_EXPRESSION, &format!("{verb} under LOCK TABLES"));
+        }
+        plan::expressions(&self.references()?)
+    }
+
     /// A client that names shard tables itself: reads are its own affair.
     fn direct(&self) -> Result<Plan, Refusal> {
         let only_shards = self.statement.form.named.iter().all(|named| !matches!(named, Named::Legacy(_)));
@@ -455,11 +470,7 @@ impl Planning<'_> {
                     "a write to another table that reads it under LOCK TABLES",
                 )
             }
-            [target] => self.write_to(*target, &written),
-            _ if self.views.len() > 1 => {
-                self.refuse(reasons::SEVERAL_TABLES, "a write to several sharded tables")
-            }
-            _ => self.refuse(reasons::SEVERAL_REFERENCES, "a write to two references to the sharded table"),
+            targets => self.write_to(targets, &written),
         }
     }
 
@@ -483,19 +494,31 @@ impl Planning<'_> {
         Some((insert, query))
     }
 
-    /// A write whose one sharded table is the reference at `target`.
-    fn write_to(&self, target: usize, written: &Written) -> Result<Plan, Refusal> {
+    /// A write of the references at `targets`, of which only a DELETE has several.
+    fn write_to(&self, targets: &[usize], written: &Written) -> Result<Plan, Refusal> {
         let references = self.references()?;
-        let named = self.statement.form.parsed.tables.get(target);
-        let Some(cx) = references.iter().find(|cx| named == Some(cx.target)) else {
+        let tables = &self.statement.form.parsed.tables;
+        let at = |cx: &Context<'_>, place: &usize| tables.get(*place) == Some(cx.target);
+        // Beside others, one in 1100 is as good as not sharded.
+        let moved = |place: &&usize| references.iter().any(|cx| at(cx, place) && cx.phase != Phase::Legacy);
+        let moved: Vec<usize> = targets.iter().filter(moved).copied().collect();
+        let targets = if moved.is_empty() { targets } else { &moved };
+        let is_written = |cx: &Context<'_>| targets.iter().any(|place| at(cx, place));
+        let mut all = references.iter().filter(|cx| is_written(cx));
+        let Some(cx) = all.next() else {
             return self.refuse(reasons::NOT_UNDERSTOOD, "the table reference");
         };
+        let also: Vec<Context<'_>> = all.copied().collect();
+        self.check_several(targets, cx, &also)?;
         let reads_shards = references.iter().any(|cx| cx.phase == Phase::Shards);
         let rows = self.inserts_query();
         if let Some((insert, query)) = rows.filter(|_| cx.phase == Phase::Legacy && reads_shards) {
             return plan::insert_elsewhere(&references, insert, query);
         }
-        let twice = |other: &Context<'_>| other.target != cx.target && other.table().id() == cx.table().id();
+        let every = || std::iter::once(cx).chain(&also);
+        let twice = |other: &Context<'_>| {
+            !is_written(other) && every().any(|written| written.table().id() == other.table().id())
+        };
         if rows.is_none() && cx.phase == Phase::Shards && references.iter().any(twice) {
             return self.refuse(reasons::SEVERAL_REFERENCES, "more than one reference to the sharded table");
         }
@@ -506,28 +529,23 @@ impl Planning<'_> {
         if cx.phase == Phase::Legacy {
             return Ok(self.gated());
         }
-        if self.views.iter().any(|view| view.locks.is_some())
-            && self.statement.source().has_system_variable("autocommit")
-        {
-            // It runs between SET autocommit = 0 and SET autocommit = 1.
-            return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
-        }
+        self.check_autocommit()?;
         if let Some((insert, query)) = rows {
             return plan::insert_select(cx, &references, insert, query);
         }
-        if self.shadowed(cx) {
+        if every().any(|written| self.shadowed(written)) {
             return self
                 .refuse(reasons::NOT_UNDERSTOOD, "another table or WITH clause under the table's name");
         }
         let shards = cx.phase == Phase::Shards;
-        if let Some(fails) = self.not_locked(cx).filter(|_| shards) {
+        if let Some(fails) = every().find_map(|written| self.not_locked(written)).filter(|_| shards) {
             return Ok(fails);
         }
         let own = |change: &Change| {
-            let mut own = plan::Target::new(change, written, target);
+            let mut own = plan::Target::new(change, written, targets, also.clone());
             let beside: Vec<Context<'_>> = references
                 .iter()
-                .filter(|other| other.phase == Phase::Shards && other.target != cx.target)
+                .filter(|other| other.phase == Phase::Shards && !is_written(other))
                 .copied()
                 .collect();
             let tokens = beside.iter().map(|other| other.target.tokens.clone()).collect();
@@ -535,11 +553,44 @@ impl Planning<'_> {
             Ok(own)
         };
         match (&self.statement.form.parsed.shape, shards) {
-            (Shape::Insert(insert), false) => plan::dual_insert(cx, insert),
-            (Shape::Insert(insert), true) => plan::shard_insert(cx, insert),
+            (Shape::Insert(insert), _) => {
+                let planned = if shards { plan::shard_insert } else { plan::dual_insert };
+                planned(cx, insert).or_else(|refused| plan::evaluated(cx, insert, refused))
+            }
             (Shape::Update(change) | Shape::Delete(change), false) => plan::dual_change(cx, &own(change)?),
             (Shape::Update(change) | Shape::Delete(change), true) => plan::shard_change(cx, &own(change)?),
             _ => cx.refuse(reasons::NOT_UNDERSTOOD, "its kind"),
+        }
+    }
+
+    /// Under LOCK TABLES a write runs between SET autocommit = 0 and SET autocommit = 1.
+    fn check_autocommit(&self) -> Result<(), Refusal> {
+        let locked = self.views.iter().any(|view| view.locks.is_some());
+        if locked && self.statement.source().has_system_variable("autocommit") {
+            return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
+        }
+        Ok(())
+    }
+
+    /// Of several references, those of a DELETE can be written, where all are on the same side.
+    fn check_several(
+        &self,
+        targets: &[usize],
+        cx: &Context<'_>,
+        also: &[Context<'_>],
+    ) -> Result<(), Refusal> {
+        if targets.len() == 1 {
+            return Ok(());
+        }
+        let sides = |phase: Phase| (phase.writes(Side::Legacy), phase.writes(Side::Shards));
+        let together = also.iter().all(|other| sides(other.phase) == sides(cx.phase));
+        let deletes = matches!(self.statement.form.parsed.shape, Shape::Delete(_));
+        match () {
+            () if deletes && together && targets.len() == also.len() + 1 => Ok(()),
+            () if self.views.len() > 1 => {
+                self.refuse(reasons::SEVERAL_TABLES, "a write to several sharded tables")
+            }
+            () => self.refuse(reasons::SEVERAL_REFERENCES, "a write to two references to the sharded table"),
         }
     }
 
@@ -575,6 +626,7 @@ impl Planning<'_> {
                     target,
                     columns,
                     locked: view.locks.is_some(),
+                    views: self.all,
                 })
             })
             .collect();

@@ -20,9 +20,9 @@ impl Written {
         Self { tables, assigned: Vec::new() }
     }
 
-    /// Another table than `target` is written, too.
-    pub(crate) fn others(&self, target: usize) -> bool {
-        self.tables.iter().any(|table| *table != target) || self.assigned.contains(&None)
+    /// Other tables than those at `places` are written, too.
+    pub(crate) fn others(&self, places: &[usize]) -> bool {
+        self.tables.iter().any(|table| !places.contains(table)) || self.assigned.contains(&None)
     }
 }
 

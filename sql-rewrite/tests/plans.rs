@@ -3,7 +3,7 @@
 //!
 //! A case is `@@ options`, the statement, and below `----` what each phase makes of it. Options,
 //! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK
-//! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `phase doc 1101` (that table's,
+//! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `uncommitted` (READ UNCOMMITTED); `phase doc 1101` (that table's,
 //! whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers, where the example that is
 //! shown otherwise is not enough); `warned` (it gave warnings); `selected 5,'x' ; 6,NULL` (what the SELECT of
 //! an INSERT answers). Settings that are pinned in front of

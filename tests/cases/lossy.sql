@@ -65,11 +65,24 @@ SELECT o.id FROM orders o WHERE UPPER(o.note) IN (SELECT level FROM user) OR o.i
 SELECT a.id FROM user a WHERE a.name IN (SELECT level FROM user b) OR a.level IN (SELECT level FROM user b WHERE b.id < 5) AND a.id = (SELECT 3);
 SELECT o.id FROM orders o WHERE 'mid' = (SELECT u.level FROM user u WHERE u.id = o.user_id);
 
+-- case lossy: among its like
+SELECT id, FIELD(level, 'mid', 'low'), FIELD('mid', level, name), FIELD(tags, 1, 3), GREATEST(level, 'm', name), LEAST(tags, 'a'), NULLIF(level, 'mid'), NULLIF(name, tags) FROM user;
+-- ordered
+SELECT id, level FROM user ORDER BY FIELD(level, 'mid', 'low'), id;
+SELECT id, HEX(level), HEX(tags), JSON_ARRAY(level, id), JSON_OBJECT('l', level, 't', tags), CAST(level AS SIGNED), CAST(tags AS DECIMAL(6,2)), CONVERT(tags, UNSIGNED) FROM user;
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.id BETWEEN 3 AND 30 AND (u.level = 'mid' XOR o.id = 3 AND u.tags <> 'a');
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE (u.id BETWEEN 3 AND 30 OR o.id = 4) AND u.level = 'mid' && o.id > 3;
+SELECT JSON_ARRAYAGG(level) FROM user WHERE id = 5 OR id = age;
+
 -- case lossy: not known which
 -- refused 0111 0011
-SELECT id, level FROM user ORDER BY 2;
--- refused 0111 0011
 SELECT id, LAG(level) OVER (ORDER BY id) FROM user;
+-- refused 0111 0011
+SELECT GREATEST(level, 'm') + 0, NULLIF(level, 'm') + 0 FROM user;
+-- refused 0111 0011
+SELECT FIELD(level, 1, 'low') FROM user;
+-- refused 0111 0011
+SELECT id, level FROM user ORDER BY 2;
 -- refused 0111 0011
 SELECT IF(id % 2, level, 5) + 0 FROM user;
 -- refused 0111 0011

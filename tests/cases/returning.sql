@@ -53,6 +53,18 @@ DELETE FROM user WHERE name = 'nobody' RETURNING user.id;
 -- refused 0011
 DELETE FROM user WHERE age > 40 ORDER BY id LIMIT 2 RETURNING user.id;
 
+-- case returning: of one row, whichever shard it is in
+-- only mariadb
+DELETE FROM user WHERE age > 40 ORDER BY id LIMIT 1 RETURNING id, user.name, age + 1;
+DELETE FROM user WHERE name = 'nobody' LIMIT 1 RETURNING id;
+-- params 40, 1
+DELETE FROM user WHERE age > ? ORDER BY score DESC, id LIMIT ? RETURNING id, name AS n;
+DELETE FROM user WHERE id = 12 AND age > 3 RETURNING id;
+BEGIN;
+DELETE FROM user ORDER BY id DESC LIMIT 1 RETURNING *;
+SELECT ROW_COUNT();
+ROLLBACK;
+
 -- case returning: in a transaction
 -- only mariadb
 BEGIN;

@@ -54,8 +54,50 @@ DELETE o FROM orders o LEFT JOIN user u ON u.id = o.user_id WHERE u.id > 30;
 UPDATE user a JOIN user b ON a.id = b.id + 1 SET a.age = b.age WHERE b.age > 30;
 -- refused 0011
 DELETE a FROM user a JOIN user b ON a.name = b.name AND a.id > b.id;
--- refused 1101 0111 0011
 DELETE a, b FROM user a JOIN user b ON a.id = b.id + 1 WHERE a.id < 20;
+
+-- case several: DELETE of two references
+DELETE a, b FROM user a JOIN user b ON a.id = b.id + 1 WHERE b.age < 25;
+DELETE a.*, b.* FROM user a, user b WHERE a.id + 7 = b.id AND a.id > 30;
+-- params 3, 40
+DELETE FROM a, b USING user a JOIN user b ON a.name = b.name AND a.id + 7 = b.id WHERE a.score > ? AND b.id < ?;
+DELETE a, b FROM user a JOIN user b ON b.id = a.id + 30 JOIN orders o ON o.user_id = a.id WHERE o.amount > 3;
+DELETE a, b FROM user a JOIN user b ON b.id = a.id WHERE a.id IN (7, 8, 9);
+DELETE a, b FROM user a JOIN user b ON b.id = a.id + 1 WHERE a.id = 55 AND b.id = 56;
+DELETE a, b FROM user a JOIN user b ON b.id = a.id + 1 WHERE a.id = 1000;
+DELETE IGNORE a, b FROM user a JOIN user b ON b.id = a.id + 2 WHERE a.age = 30;
+DELETE a, user FROM user JOIN user a ON a.id = user.id + 5 WHERE shopdb.user.age = 32;
+DELETE a, b FROM user a JOIN user b USING (name) WHERE a.id IN (SELECT user_id FROM orders WHERE amount > 40);
+-- refused 0011
+DELETE a, b FROM user a LEFT JOIN user b ON b.id = a.id + 40 WHERE a.age > 40;
+-- refused 0011
+DELETE a, b, o FROM user a JOIN user b ON b.id = a.id + 3 JOIN orders o ON o.user_id = a.id;
+-- refused 0011
+DELETE a, b FROM user a RIGHT JOIN user b ON a.id = b.id + 1 AND a.active = 1 WHERE b.id > 45;
+-- refused 0011
+DELETE a, a FROM user a JOIN user b ON b.id = a.id;
+DELETE a, b FROM user a JOIN user b ON b.id = a.id + 1 WHERE a.nonsense = 1;
+-- refused 1101 0111 0011
+UPDATE user a JOIN user b ON b.id = a.id + 1 SET a.age = 1, b.age = 2;
+-- refused 0011
+DELETE a, b FROM user a JOIN user b ON b.id = a.id + 1 WHERE a.name > 5;
+
+-- case several: DELETE of two references in a transaction
+START TRANSACTION;
+DELETE a, b FROM user a JOIN user b ON a.id = b.id + 1 WHERE b.age < 25;
+SELECT COUNT(*) FROM user;
+SELECT ROW_COUNT();
+DELETE a, b FROM user a JOIN user b ON a.id = b.id + 1 WHERE b.age < 30;
+ROLLBACK;
+SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DELETE a, b FROM user a JOIN user b ON a.id = b.id + 1 WHERE b.age < 25;
+SELECT ROW_COUNT();
+
+-- case several: DELETE of two references under LOCK TABLES
+LOCK TABLES user a WRITE, user b WRITE;
+-- refused 0011
+DELETE a, b FROM user a JOIN user b ON a.id = b.id + 1 WHERE b.age < 25;
+UNLOCK TABLES;
 
 -- case several: keys change
 UPDATE user u JOIN orders o ON o.user_id = u.id SET u.id = u.id + 1000 WHERE o.id = 7;

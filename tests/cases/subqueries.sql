@@ -82,3 +82,56 @@ UPDATE user SET age = 1 WHERE id IN (SELECT user_id FROM orders UNION SELECT id 
 UPDATE user SET age = 1 WHERE id < 5 ORDER BY (SELECT MAX(id) FROM orders) LIMIT 1;
 -- refused 1101 0111 0011
 UPDATE user SET age = 1 WHERE id IN (SELECT user_id FROM orders WHERE SLEEP(0) = 1);
+
+-- case subqueries: WITH before UPDATE and DELETE
+-- only mysql
+WITH c AS (SELECT user_id FROM orders WHERE amount > 40) DELETE FROM user WHERE id IN (SELECT user_id FROM c);
+WITH c AS (SELECT user_id FROM orders WHERE amount > 30) DELETE FROM user WHERE id = 10 AND id IN (SELECT user_id FROM c);
+WITH c AS (SELECT user_id, SUM(amount) s FROM orders GROUP BY user_id) UPDATE user u JOIN c ON c.user_id = u.id SET u.score = c.s WHERE c.s > 50;
+WITH c (n) AS (SELECT user_id FROM orders WHERE id < 20), d AS (SELECT MAX(n) m FROM c) UPDATE user SET age = 77 WHERE id <= (SELECT m FROM d) AND age > 20;
+-- params 20, 5
+WITH c AS (SELECT user_id FROM orders WHERE amount > ?) UPDATE user SET name = 'cte' WHERE id IN (SELECT user_id FROM c) ORDER BY id LIMIT ?;
+-- refused 0011
+WITH c AS (SELECT user_id FROM orders ORDER BY amount, id LIMIT 3) DELETE FROM user WHERE id IN (SELECT user_id FROM c);
+-- refused 1101 0111 0011
+WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5) DELETE FROM user WHERE id IN (SELECT n FROM c);
+-- refused 0011
+WITH c AS (SELECT id FROM user WHERE age > 40) DELETE FROM user WHERE id IN (SELECT id FROM c);
+WITH c AS (SELECT id FROM user WHERE age > 30) DELETE FROM orders WHERE user_id IN (SELECT id FROM c);
+WITH c AS (SELECT nonsense FROM orders) DELETE FROM user WHERE id IN (SELECT * FROM c);
+START TRANSACTION;
+WITH c AS (SELECT user_id FROM orders WHERE amount > 10) DELETE FROM user WHERE id IN (SELECT user_id FROM c) AND age > 25;
+SELECT ROW_COUNT();
+COMMIT;
+
+-- case subquery: in SET and DO
+SET @n = (SELECT COUNT(*) FROM user);
+SELECT @n;
+SELECT ROW_COUNT(), @@warning_count;
+SET @a = 5, @b = (SELECT name FROM user WHERE id = 5), @c := COALESCE((SELECT MAX(age) FROM user WHERE score > 1e9), @a, 7), @d = (SELECT born FROM user WHERE id = @a);
+SELECT @a, @b, @c, @d;
+SET @e = EXISTS (SELECT 1 FROM user WHERE name = @b), @f = @b IN (SELECT name FROM user WHERE age > 30);
+SELECT @e, @f;
+SET @g = (SELECT name FROM user ORDER BY id LIMIT 1 OFFSET 3), @h = (SELECT amount FROM orders JOIN user ON user.id = orders.user_id ORDER BY orders.id LIMIT 1);
+SELECT @g, @h;
+SET @i = ((SELECT MIN(id) FROM user) + (SELECT MAX(id) FROM user WHERE id < 20));
+SELECT @i;
+SET @n = (SELECT id FROM user);
+SELECT @n;
+SET @n = (SELECT nothing FROM user);
+DO (SELECT COUNT(*) FROM user), (SELECT 1);
+SELECT ROW_COUNT();
+-- params 5
+DO (SELECT name FROM user WHERE id = ?);
+BEGIN;
+UPDATE user SET age = 77 WHERE id = 5;
+SET @n = (SELECT SUM(age) FROM user);
+SELECT @n;
+ROLLBACK;
+SELECT @n;
+-- refused 0111 0011
+SET @n = (SELECT level FROM user WHERE name = 'name5');
+-- refused 0111 0011
+SET sql_select_limit = (SELECT COUNT(*) FROM user);
+-- refused 0111 0011
+SET @n = (SELECT COUNT(*) FROM user GROUP BY age ORDER BY age LIMIT 1);

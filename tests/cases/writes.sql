@@ -50,9 +50,43 @@ INSERT INTO user () VALUES ();
 INSERT INTO user VALUES (DEFAULT, DEFAULT, NULL, NULL, DEFAULT, DEFAULT, DEFAULT, DEFAULT, NULL, NULL, NULL, DEFAULT, NULL, NULL, DEFAULT);
 
 -- case insert: expressions and functions of constants
--- refused 1101 0111 0011
 INSERT INTO user (id, name, score, born) VALUES (30 + 71, CONCAT('a', 'b'), 2 * 1.5, DATE_ADD('2020-02-28', INTERVAL 1 DAY));
+SELECT LAST_INSERT_ID(), ROW_COUNT();
+SELECT * FROM user WHERE id = 101;
+INSERT INTO user (id, name) VALUES (2000 + 3, 'a'), (4 * 501, UPPER('b')), (2005, 'c');
+INSERT INTO user SET name = 'expression', id = ABS(-2006), score = 1 / 4;
+INSERT IGNORE INTO user (id, name) VALUES (3 + 2, 'there'), (2000 + 7, 'new');
+INSERT INTO user (id, age) VALUES (3 + 2, 1) ON DUPLICATE KEY UPDATE age = VALUES(age) + 1;
+REPLACE INTO user (id, name) VALUES (GREATEST(2, 7), 'replaced');
+INSERT INTO user (id, name) VALUES (NULLIF(1, 1), 'by an expression that is NULL');
+INSERT INTO user (id, name) VALUES (TRUE + 2007, 'x');
+INSERT INTO user (id, name) VALUES (3 + 2, 'there');
+INSERT INTO user (id, name) VALUES (9223372036854775807 + 1, 'too much');
+-- refused 1101 0111 0011
+INSERT INTO user (id, name) VALUES ('a' + 1, 'a warning or an error');
+-- params 5, 6
+INSERT INTO user (id, age) VALUES (3000 + ?, ?);
 
+-- case insert: keys from variables and functions
+INSERT INTO user (name) VALUES ('parent');
+INSERT INTO user (id, name) VALUES (LAST_INSERT_ID() + 5000, 'child');
+SELECT LAST_INSERT_ID(), ROW_COUNT();
+SET @id = 6001, @text = '6002';
+INSERT INTO user (id, name) VALUES (@id, 'by a variable'), (@id + 5, 'x');
+INSERT INTO user (id, name) VALUES (@text, 'by a text');
+INSERT INTO user (id, name) VALUES (@none, 'by nothing');
+BEGIN;
+INSERT INTO user (id, name) VALUES (@id + 10, 'in a transaction');
+SELECT name FROM user WHERE id = 6011;
+ROLLBACK;
+-- refused 1101 0111 0011
+INSERT INTO user (id, name) VALUES (@id := 6020, 'a variable that is set');
+-- refused 1101 0111 0011
+INSERT INTO user (age, id) VALUES (3, age + 6030);
+-- refused 1101 0111 0011
+INSERT INTO user (id, name) VALUES ((SELECT MAX(id) + 7000 FROM orders), 'x');
+
+-- case insert: expressions
 INSERT INTO user (id, name, score, born) VALUES (101, CONCAT('a', 'b'), 2 * 1.5, DATE_ADD('2020-02-28', INTERVAL 1 DAY));
 
 -- case insert: duplicate key

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{AsyncCommands, aio::MultiplexedConnection};
+use redis::{AsyncCommands, AsyncConnectionConfig, aio::MultiplexedConnection};
 use tokio::time::sleep;
 use topology::Phase;
 
@@ -44,13 +44,24 @@ pub struct State {
     pub reverse_backlog: String,
 }
 
+/// Connects to Redis. Not its client's own half a second: what starves beside a few dozen servers is not to be taken for an
+/// error.
+///
+/// # Errors
+/// When Redis is away.
+pub async fn connect_to_redis(url: &str) -> Outcome<MultiplexedConnection> {
+    let limit = Some(Duration::from_secs(20));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(limit).set_response_timeout(limit);
+    Ok(redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await?)
+}
+
 impl Flag {
     /// Connects. `cli` is a `redis-cli`; `key` is the flag, `migrate_user` unless configured otherwise.
     ///
     /// # Errors
     /// When Redis is away.
     pub async fn connect(url: &str, cli: Option<String>, key: &str) -> Outcome<Self> {
-        let redis = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+        let redis = connect_to_redis(url).await?;
         Ok(Self { url: url.to_owned(), cli, key: key.to_owned(), redis })
     }
 

@@ -2,7 +2,7 @@
 //! phases; what a client can see and the tables afterwards are compared.
 //!
 //! `tests/corpus/on_mysql.txt` and `on_mariadb.txt` say how each statement fares; they are exact, so what is refused can
-//! change only on purpose. `UPDATE_GOLDEN=1` writes them anew; read the difference. `SHUNT_TEST_CASE` selects statements
+//! change only on purpose; how much may be is said here. `UPDATE_GOLDEN=1` writes them anew; read the difference. `SHUNT_TEST_CASE` selects statements
 //! by a part of their text.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
@@ -11,7 +11,12 @@ use std::collections::BTreeMap;
 
 use tests::{
     Outcome,
-    corpus::{self, Block, fixture::Fixture, report, runner::Runner},
+    corpus::{
+        self, Block,
+        fixture::Fixture,
+        report::{self, Figures},
+        runner::{Runner, Told},
+    },
     home::Home,
     on_both_servers,
     same::told,
@@ -39,9 +44,22 @@ async fn statements_do_the_same_through_shunt(kind: Kind) -> Outcome {
         home = runner.fixture.stop().await?;
     }
     assert!(found.is_empty(), "{} findings: {}", found.len(), told(&found));
-    let text = report::text(&all.into_values().collect::<Vec<_>>());
+    let all: Vec<Told> = all.into_values().collect();
+    let text = report::text(&all);
     println!("{}: {}", kind.name(), text.lines().skip(1).take(5).collect::<Vec<_>>().join("\n"));
-    if only.is_empty() { golden(kind, &text) } else { Ok(()) }
+    if !only.is_empty() {
+        return Ok(());
+    }
+    golden(kind, &text)?;
+    enough(&Figures::of(&all));
+    Ok(())
+}
+
+/// What a user may expect: all that frameworks send, and nearly all else that reads or writes.
+fn enough(figures: &Figures) {
+    let (frameworks, both) = (figures.frameworks, figures.reads.and(figures.writes));
+    assert_eq!(frameworks.run, frameworks.of, "of frameworks");
+    assert!(both.percent() >= 97.0, "reads and writes: {} of {}", both.run, both.of);
 }
 
 fn golden(kind: Kind, made: &str) -> Outcome {

@@ -270,8 +270,45 @@ async fn lookers(rig: &mut Rig) -> Outcome {
     Ok(())
 }
 
+/// Whether the shards have the table's partitions.
+async fn partitions(rig: &mut Rig) -> Outcome {
+    let all: Vec<String> =
+        std::iter::once(rig.table.legacy()).chain(rig.table.shards()).map(|name| name.quoted()).collect();
+    let range = |bound: u8| {
+        format!(
+            "PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN ({bound}), PARTITION b VALUES LESS THAN MAXVALUE)"
+        )
+    };
+    let key = || "PARTITION BY KEY (id) PARTITIONS 2".to_owned();
+    let last = all.len() - 1;
+    for (of_legacy, of_shards, of_the_last, alike) in [
+        (String::new(), String::new(), String::new(), false),
+        (range(5), String::new(), String::new(), false),
+        (String::new(), range(5), range(5), false),
+        (range(5), range(5), range(5), true),
+        (range(5), range(5), range(6), false),
+        (key(), key(), key(), false),
+    ] {
+        for (i, name) in all.iter().enumerate() {
+            let partitions = if i == 0 {
+                &of_legacy
+            } else if i < last {
+                &of_shards
+            } else {
+                &of_the_last
+            };
+            rig.conn.query_drop(format!("DROP TABLE IF EXISTS {name}")).await?;
+            rig.conn.query_drop(format!("CREATE TABLE {name} (id INT PRIMARY KEY) {partitions}")).await?;
+        }
+        let shape = flag_client::load_schema(&mut rig.conn, &rig.table).await?;
+        assert_eq!(shape.partitioned_alike, alike, "{of_legacy}; {of_shards}; {of_the_last}");
+    }
+    Ok(())
+}
+
 /// The shape as both servers tell it, and what is missing.
 async fn shapes(rig: &mut Rig) -> Outcome {
+    partitions(rig).await?;
     let schema = rig.table.legacy().schema.clone();
     let invisible = if rig.kind == Kind::MySql {
         "INT NOT NULL DEFAULT 5 INVISIBLE"

@@ -22,10 +22,11 @@ const OF_THE_HIGHEST: [&str; 3] = [
 ];
 
 /// Writes that meet some rows.
-const OF_SOME: [&str; 9] = [
+const OF_SOME: [&str; 10] = [
     "UPDATE user u JOIN orders o ON o.n = u.id SET u.name = o.id, u.n = o.n",
     "UPDATE user SET name = 'without' WHERE id NOT IN (SELECT n FROM orders)",
     "DELETE u FROM user u LEFT JOIN orders o ON o.n = u.id WHERE o.id IS NULL AND u.id > 20",
+    "DELETE a, b FROM user a JOIN user b ON b.id = a.id + 1 JOIN orders o ON o.n = a.id WHERE a.id > 20",
     "DELETE FROM user WHERE EXISTS (SELECT 1 FROM orders o WHERE o.n = user.id) AND id > 30",
     "INSERT INTO user (id, name) VALUES (21, 'a'), (32, 'b'), (33, 'c') ON DUPLICATE KEY UPDATE name = VALUES(name)",
     "INSERT INTO user (name, n) SELECT id, n FROM orders",

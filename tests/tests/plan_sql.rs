@@ -41,7 +41,9 @@ const MEMBER: &str = "(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, email VARC
                       visits INT NOT NULL DEFAULT 0, UNIQUE KEY email (email), UNIQUE KEY phone (phone))";
 const PAGE: &str = "(tenant INT NOT NULL, no INT NOT NULL, slug VARCHAR(50) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin \
                     NOT NULL, hits INT NOT NULL DEFAULT 0, PRIMARY KEY (tenant, no), \
-                    UNIQUE KEY tenant_slug (tenant, slug))";
+                    UNIQUE KEY tenant_slug (tenant, slug)) \
+                    PARTITION BY RANGE (tenant) (PARTITION p0 VALUES LESS THAN (2), \
+                    PARTITION p1 VALUES LESS THAN MAXVALUE)";
 const ORDERS: &str =
     "(id BIGINT NOT NULL PRIMARY KEY, user_id BIGINT, total INT, name VARCHAR(50), user INT)";
 
@@ -74,9 +76,7 @@ impl Bench {
             let root = self.home.root();
             let all = std::iter::once(schema.table.legacy()).chain(schema.table.shards());
             for name in all {
-                root.query_drop(format!("CREATE TABLE {} {columns} ENGINE=InnoDB", name.quoted()))
-                    .await
-                    .unwrap();
+                root.query_drop(format!("CREATE TABLE {} {columns}", name.quoted())).await.unwrap();
             }
             let keys: Vec<String> = schema
                 .primary_key
@@ -252,23 +252,44 @@ impl Bench {
         true
     }
 
-    /// What the executor learns: the keys, read by the locking SELECT.
-    async fn learn(&mut self, write: &Write, first_id: u64, what: &str) -> Learnt {
+    /// What the executor learns: the keys, read by the locking SELECT. `None` where that fails as the client's own
+    /// statement does.
+    async fn learn(&mut self, case: &Case, params: &[Value], write: &Write, what: &str) -> Option<Learnt> {
         match &write.needs {
-            Needs::Nothing => Learnt::Nothing,
-            Needs::SequenceIds { .. } => Learnt::FirstId(first_id),
-            Needs::Keys { select, .. } => {
-                let sql = String::from_utf8_lossy(select).into_owned();
-                let rows = self.cells(sql, what).await;
-                Learnt::Keys(LearntKeys { rows, warned: self.conn.get_warnings() > 0 })
-            }
+            Needs::Nothing => Some(Learnt::Nothing),
+            Needs::SequenceIds { .. } => Some(Learnt::FirstId(0)),
+            Needs::Keys { select, .. } => match self.run(select, &[]).await {
+                Ok((rows, ..)) => {
+                    let warned = self.conn.get_warnings() > 0;
+                    Some(Learnt::Keys(LearntKeys { rows: cells(rows), warned }))
+                }
+                Err(error) => {
+                    self.fails_alike(case, params, &error, what, select).await;
+                    None
+                }
+            },
         }
+    }
+
+    /// An error is the client's if its own statement gives the same.
+    async fn fails_alike(
+        &mut self,
+        case: &Case,
+        params: &[Value],
+        error: &mysql_async::Error,
+        what: &str,
+        sql: &[u8],
+    ) {
+        let own = self.run(case.sql.as_bytes(), params).await.map(|_| ());
+        let code = |error: &mysql_async::Error| error.to_string().chars().take(26).collect::<String>();
+        let shown = String::from_utf8_lossy(sql);
+        assert_eq!(own.map_err(|own| code(&own)), Err(code(error)), "{what}: {shown}");
     }
 
     async fn cells(&mut self, sql: String, what: &str) -> Cells {
         let rows: Vec<Row> =
             self.conn.query(sql.clone()).await.unwrap_or_else(|error| panic!("{what}: {sql}: {error}"));
-        rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect()
+        cells(rows)
     }
 
     /// What follows the visible statements; `None` where it is refused.
@@ -299,7 +320,9 @@ impl Bench {
     }
 
     async fn dual_write(&mut self, case: &Case, params: &[Value], write: &Write, what: &str) -> bool {
-        let learnt = self.learn(write, 0, what).await;
+        let Some(learnt) = self.learn(case, params, write, what).await else {
+            return false;
+        };
         let program = Self::program(write, &learnt).unwrap();
         let mut ran = Ran { insert_id: 0, affected_rows: 0 };
         for run in &program.statements {
@@ -310,12 +333,7 @@ impl Bench {
             match self.run(sql, own).await {
                 Ok((_, affected_rows, insert_id)) => ran = Ran { insert_id, affected_rows },
                 Err(error) => {
-                    // An error is the client's if its own statement gives the same.
-                    let shown = String::from_utf8_lossy(sql).into_owned();
-                    let own = self.run(case.sql.as_bytes(), params).await.map(|_| ());
-                    let code =
-                        |error: &mysql_async::Error| error.to_string().chars().take(26).collect::<String>();
-                    assert_eq!(own.map_err(|own| code(&own)), Err(code(&error)), "{what}: {shown}");
+                    self.fails_alike(case, params, &error, what, sql).await;
                     return false;
                 }
             }
@@ -340,7 +358,10 @@ impl Bench {
     async fn shard_write(&mut self, case: &Case, params: &[Value], write: &Write, what: &str) -> bool {
         // The keys are read before the oracle has its turn.
         let mut learnt = match &write.needs {
-            Needs::Keys { .. } => self.learn(write, 0, what).await,
+            Needs::Keys { .. } => match self.learn(case, params, write, what).await {
+                Some(learnt) => learnt,
+                None => return false,
+            },
             _ => Learnt::Nothing,
         };
         let direct = self.run(case.sql.as_bytes(), params).await;
@@ -397,6 +418,11 @@ fn bound(value: &Value) -> SqlValue {
         Value::Double(number) => SqlValue::Double(*number),
         _ => SqlValue::NULL,
     }
+}
+
+/// Rows as the text protocol has them.
+fn cells(rows: Vec<Row>) -> Cells {
+    rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect()
 }
 
 /// A cell as the text protocol has it.

@@ -53,6 +53,16 @@ const ZEROFILL: Suite = Suite {
     phases: &Phase::ALL,
 };
 
+/// A table with partitions, which its shards have, too.
+const PARTITIONS: Suite = Suite {
+    folder: "tests/cases/partitions",
+    alter: &[
+        "ALTER TABLE user PARTITION BY RANGE (id) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 (PARTITION low VALUES LESS THAN (20), \
+              PARTITION mid VALUES LESS THAN (40), PARTITION high VALUES LESS THAN MAXVALUE)",
+    ],
+    phases: &Phase::ALL,
+};
+
 fn cases(kind: Kind, suite: &Suite) -> Vec<Case> {
     let mut all = Vec::new();
     let dir = servers::checkout().join(suite.folder);
@@ -217,4 +227,14 @@ async fn nothing_differs_through_shunt_with_a_zerofill_column_on_mysql() {
 #[tokio::test]
 async fn nothing_differs_through_shunt_with_a_zerofill_column_on_mariadb() {
     through_shunt(Kind::MariaDb, &ZEROFILL).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_through_shunt_with_partitions_on_mysql() {
+    through_shunt(Kind::MySql, &PARTITIONS).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_differs_through_shunt_with_partitions_on_mariadb() {
+    through_shunt(Kind::MariaDb, &PARTITIONS).await.unwrap();
 }

@@ -10,9 +10,9 @@ use std::{fmt::Write as _, sync::Arc};
 
 use flag_client::{Home as ControlHome, HomeConfig};
 use mysql_async::{Row, prelude::Queryable};
-use sql_rewrite::{Charset, Facts, Plan, Planner, Server, SqlMode, TableView};
+use sql_rewrite::{Charset, Facts, Neighbour, Plan, Planner, Server, SqlMode, TableView, Views};
 use tests::{Outcome, home::Home, on_both_servers, servers, servers::Kind};
-use topology::{Phase, ShardedTable, TableSchema};
+use topology::{Phase, QualifiedName, ShardedTable, TableId, TableSchema};
 
 const SCHEMA: &str = "explained";
 
@@ -85,8 +85,34 @@ async fn schemas(home: &Home) -> Outcome<Vec<Arc<TableSchema>>> {
     Ok(all)
 }
 
+/// What a session knows of the tables.
+struct Known {
+    sharded: Vec<Arc<TableSchema>>,
+    orders: Neighbour,
+}
+
+impl Known {
+    async fn of(home: &mut Home) -> Outcome<Self> {
+        let row: Option<Row> = home.root().query_first("SHOW CREATE TABLE orders").await?;
+        let definition: Option<Vec<u8>> = row.and_then(|row| row.get(1));
+        let orders = Neighbour::read(&definition.unwrap_or_default());
+        Ok(Self { sharded: schemas(home).await?, orders })
+    }
+}
+
+impl Views for Known {
+    fn table(&self, id: &TableId) -> Option<TableView> {
+        let schema = self.sharded.iter().find(|schema| schema.table.id() == id)?;
+        Some(TableView { phase: Phase::Shards, schema: Arc::clone(schema), logs: true, locks: None })
+    }
+
+    fn neighbour(&self, name: &QualifiedName) -> Neighbour {
+        if name.table == "orders" { self.orders.clone() } else { Neighbour::Unknown }
+    }
+}
+
 /// The text that Shunt runs where the shards are read.
-fn rewritten(sql: &str, kind: Kind, planner: &Planner, schemas: &[Arc<TableSchema>]) -> String {
+fn rewritten(sql: &str, kind: Kind, planner: &Planner, known: &Known) -> String {
     let mariadb = kind == Kind::MariaDb;
     let facts = Facts {
         database: Some(SCHEMA.to_owned()),
@@ -99,12 +125,8 @@ fn rewritten(sql: &str, kind: Kind, planner: &Planner, schemas: &[Arc<TableSchem
         binary_rows: false,
         auto_increment_increment: 1,
     };
-    let view = |id: &topology::TableId| {
-        let schema = schemas.iter().find(|schema| schema.table.id() == id)?;
-        Some(TableView { phase: Phase::Shards, schema: Arc::clone(schema), logs: true, locks: None })
-    };
     let statement = planner.read(sql.as_bytes(), &facts).remove(0);
-    match planner.plan(&statement, &facts, None, &view) {
+    match planner.plan(&statement, &facts, None, known) {
         Plan::ShardRead(read) => String::from_utf8(read.text.sql).unwrap(),
         other => panic!("{sql}: {other:?}"),
     }
@@ -140,15 +162,15 @@ async fn explained(home: &mut Home, sql: &str) -> Outcome<String> {
 async fn reads_of_shards_use_indexes(kind: Kind) -> Outcome {
     let mut home = Home::claim(kind).await?;
     fill(&mut home).await?;
-    let schemas = schemas(&home).await?;
-    let planner = Planner::new(schemas.iter().map(|schema| Arc::new(schema.table.clone())).collect());
+    let known = Known::of(&mut home).await?;
+    let planner = Planner::new(known.sharded.iter().map(|schema| Arc::new(schema.table.clone())).collect());
     let folder = servers::checkout().join("tests/explain");
     let reads = std::fs::read_to_string(folder.join("reads.sql"))?;
     let mut made = "How a server reads the shards for reads.sql: how often, what, how.\n".to_owned();
     for line in reads.lines().skip_while(|line| !line.is_empty()).filter(|line| !line.is_empty()) {
         made += &format!("{line}\n");
         if !line.starts_with("--") {
-            made += &explained(&mut home, &rewritten(line, kind, &planner, &schemas)).await?;
+            made += &explained(&mut home, &rewritten(line, kind, &planner, &known)).await?;
         }
     }
     let path = folder.join(format!("on_{}.txt", kind.name()));

@@ -15,6 +15,7 @@ use reshard::{
 use tests::{
     Outcome, home,
     servers::{self, Kind},
+    walk::connect_to_redis,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +65,7 @@ async fn walk(kind: Kind) -> Outcome {
     let table = ShardedTable::new("user", "walk.user", "id", "walk.user_{0..2}")?;
     let flags = FlagStore::new(&servers::redis_url()?)?;
     let keys = FlagKeys::new(format!("migrate_walk_{}", kind.name()));
-    let mut redis = redis::Client::open(servers::redis_url()?)?.get_multiplexed_async_connection().await?;
+    let mut redis = connect_to_redis(&servers::redis_url()?).await?;
     let () = redis::cmd("DEL").arg(&[&keys.request, &keys.state]).query_async(&mut redis).await?;
     let mover = Mover::new(home.clone(), flags.clone(), keys.clone(), table.clone(), Pace::default());
     let config = ControllerConfig {

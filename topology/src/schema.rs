@@ -36,6 +36,32 @@ pub enum ColumnKind {
     Other,
 }
 
+impl ColumnKind {
+    /// The kind of a type as servers write it: `bigint(20) unsigned`. MariaDB shows its JSON alias as `longtext`: there
+    /// it is text, as the server treats it.
+    #[must_use]
+    pub fn of(column_type: &str) -> Self {
+        let lower = column_type.to_ascii_lowercase();
+        let word = lower.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        match word {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
+                Self::Integer { unsigned: lower.contains("unsigned") }
+            }
+            "enum" => Self::Enum,
+            "set" => Self::Set,
+            "bit" => Self::Bit,
+            "float" => Self::Float,
+            "double" => Self::Double,
+            "json" => Self::Json,
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Self::Text,
+            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Self::Binary,
+            "date" | "time" | "datetime" | "year" => Self::Temporal,
+            "timestamp" => Self::Timestamp,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Whether a column is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Generated {
@@ -109,6 +135,8 @@ pub struct TableSchema {
     pub primary_key: Vec<String>,
     /// Every other unique key.
     pub unique_keys: Vec<UniqueKey>,
+    /// It is partitioned and its shards have the same partitions, so that `PARTITION (p)` means the same there.
+    pub partitioned_alike: bool,
 }
 
 impl TableSchema {

@@ -6,7 +6,7 @@ use wire::{
     packet::{ErrInfo, column::Column, row},
 };
 
-use super::{Done, Origin, Snapshots, transaction::Opened, view, write::Stage};
+use super::{Done, Origin, Snapshots, transaction::Opened, write::Stage};
 use crate::{
     relay::Fault,
     session::{Flow, OWN_ANSWER_MAX, Session, refusal_error},
@@ -36,8 +36,8 @@ impl Session {
             Err(error) => return self.undo(stage, error).await,
         };
         let plan = {
-            let view = view(snapshots, self.locks.as_ref());
-            self.plane.planner.plan_rows(insert, &selected, origin.facts, &view)
+            let known = self.known(snapshots, self.locks.as_ref());
+            self.plane.planner.plan_rows(insert, &selected, origin.facts, &known)
         };
         match plan {
             Plan::Write(write) => self.write_from(stage, &write, snapshots, origin).await,

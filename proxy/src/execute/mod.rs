@@ -5,7 +5,7 @@
 //!      ▲                                   ├─ Gated      [gate] verbatim
 //!      │ the gate is gone (1146):          ├─ ShardRead  one other text, the client's columns
 //!      │ read its name, plan again         ├─ Write      [gate, keys] statements, effects, COMMIT
-//!      │ read its name, plan again         ├─ InsertSelect [gate] a SELECT, then a Write of its rows
+//!      │                                   ├─ InsertSelect [gate] a SELECT, then a Write of its rows
 //!      │                                   ├─ Ddl        [closed gate] verbatim, the same on the shards
 //!      │                                   ├─ LockTables the client's list and Shunt's own
 //!      └───────────────────────────────────┴─ Fail, Refuse  ERR
@@ -25,11 +25,16 @@ use std::{
 };
 
 use flag_client::{GateUnavailable, Snapshot};
-use sql_rewrite::{Facts, Head, Plan, Refusal, Respelled, Statement, TableLock, TableView, Value};
-use topology::{Epoch, Phase, TableId};
-use wire::packet::ErrInfo;
+use sql_rewrite::{
+    Facts, Head, Neighbour, Plan, Refusal, Respelled, Statement, TableLock, TableView, Value, Views,
+};
+use topology::{Epoch, Phase, QualifiedName, TableId};
+use wire::{own, packet::ErrInfo};
 
-use crate::session::{Flow, Session};
+use crate::{
+    neighbours::Neighbours,
+    session::{Flow, Session},
+};
 use locks::Locked;
 
 /// How long a statement waits for a gate to open again. A hold lasts 400 ms at most, and a home
@@ -125,7 +130,14 @@ impl Session {
             Ok(locked) => locked,
             Err(opened) => return self.not_opened(opened, false).await,
         };
-        let plan = self.plan(statement, snapshots, origin, locked);
+        let mut plan = self.plan(statement, snapshots, origin, locked);
+        if let Plan::ShardRead(read) = &plan
+            && !read.ask.is_empty()
+        {
+            // Known or not, it is not asked again for this statement.
+            self.ask_about(&read.ask).await?;
+            plan = self.plan(statement, snapshots, origin, locked);
+        }
         let takes_gate = takes_gate(&plan) || self.reads_under_gate(statement, &plan, snapshots);
         if takes_gate && self.in_xa().await? {
             return self.refuse(&refused_in_xa()).await;
@@ -166,23 +178,45 @@ impl Session {
             Plan::Ddl(ddl) => self.ddl(ddl, snapshots, origin).await,
             Plan::LockTables(lock) => self.lock_tables(lock, snapshots, origin).await,
             Plan::Fail(error) => self.fail(ErrInfo::new(error.code, b"HY000", error.message.clone())).await,
+            Plan::Refuse(refusal) if refusal.may_be_syntax() && origin.prepared.is_none() => {
+                self.refuse_what_home_parses(statement, refusal).await
+            }
             Plan::Refuse(refusal) => self.refuse(refusal).await,
         }
     }
 
-    /// Whether a plain read takes row locks that the transaction keeps (SERIALIZABLE): a later phase's writers
-    /// would not meet them. Or DDL on the shards is about to run, and has to wait for it.
+    /// Refuses a statement, unless home cannot parse it either: then home's own error tells more. Preparing a text runs
+    /// nothing of it.
+    async fn refuse_what_home_parses(&mut self, statement: &Statement, refusal: &Refusal) -> Flow<Done> {
+        /// ER_PARSE_ERROR.
+        const SYNTAX_ERROR: u16 = 1064;
+        if statement.text().contains(&b';') {
+            // As a query it may be several statements, of which the first ones run.
+            return self.refuse(refusal).await;
+        }
+        own::queue_prepare(&mut self.relay.home, statement.text());
+        self.flush().await?;
+        match self.prepared_answer().await? {
+            Err(error) if error.code == SYNTAX_ERROR => return self.fail(error).await,
+            Err(_) => {}
+            Ok(prepared) => own::queue_close(&mut self.relay.home, prepared.ok.statement_id),
+        }
+        self.refuse(refusal).await
+    }
+
+    /// Whether a plain read takes row locks that the transaction keeps (SERIALIZABLE, and SET and DO always): a later
+    /// phase's writers would not meet them. Or DDL on the shards is about to run, and has to wait for it.
     fn reads_under_gate(&self, statement: &Statement, plan: &Plan, snapshots: &Snapshots) -> bool {
         let announced = snapshots.iter().any(|snapshot| snapshot.gate.state.gates_reads());
         if announced && self.locks.is_none() && matches!(plan, Plan::ShardRead(_)) {
             return true;
         }
-        let reads = match plan {
-            Plan::ShardRead(_) => true,
-            Plan::Relay => matches!(statement.head(), Head::Select | Head::Set | Head::Do),
+        let locks = match (plan, statement.head()) {
+            (Plan::Relay, Head::Set | Head::Do) => true,
+            (Plan::ShardRead(_), _) | (Plan::Relay, Head::Select) => self.reads_lock(),
             _ => false,
         };
-        reads && !statement.tables().is_empty() && self.in_clients_transaction() && self.reads_lock()
+        locks && !statement.tables().is_empty() && self.in_clients_transaction()
     }
 
     /// What each table of the statement is planned by; confirmed within the lease, so that a plain
@@ -197,8 +231,15 @@ impl Session {
 
     fn plan(&self, statement: &Statement, snapshots: &Snapshots, origin: Origin<'_>, locked: Locked) -> Plan {
         let locks = self.locks.as_ref().filter(|_| locked == Locked::WithGate);
-        let view = view(snapshots, locks);
-        self.plane.planner.plan(statement, origin.facts, origin.params, &view)
+        let known = self.known(snapshots, locks);
+        self.plane.planner.plan(statement, origin.facts, origin.params, &known)
+    }
+
+    /// What the planner is told of tables. `locks`: those of the client that are in force.
+    fn known<'s>(&'s self, snapshots: &'s Snapshots, locks: Option<&'s Vec<TableLock>>) -> Known<'s> {
+        let committed = self.facts.as_ref().is_some_and(|known| !known.uncommitted);
+        let reads_snapshots = committed && self.one_shots.is_empty();
+        Known { snapshots, locks, neighbours: &self.neighbours, reads_snapshots }
     }
 
     async fn wait_for_epoch(
@@ -244,18 +285,30 @@ impl Session {
     }
 }
 
-/// What the planner is told of each table. `locks`: those of the client that are in force.
-fn view<'s>(
+/// See [`Session::known`].
+struct Known<'s> {
     snapshots: &'s Snapshots,
     locks: Option<&'s Vec<TableLock>>,
-) -> impl Fn(&TableId) -> Option<TableView> + 's {
-    move |table| {
-        let snapshot = snapshots.iter().find(|snapshot| snapshot.gate.table == *table)?;
+    neighbours: &'s Neighbours,
+    reads_snapshots: bool,
+}
+
+impl Views for Known<'_> {
+    fn table(&self, table: &TableId) -> Option<TableView> {
+        let snapshot = self.snapshots.iter().find(|snapshot| snapshot.gate.table == *table)?;
         let own =
             |locks: &Vec<TableLock>| locks.iter().filter(|lock| lock.table == *table).cloned().collect();
         let schema = snapshot.schema.clone();
         let logs = snapshot.logs();
-        Some(TableView { phase: snapshot.read_phase(), schema, logs, locks: locks.map(own) })
+        Some(TableView { phase: snapshot.read_phase(), schema, logs, locks: self.locks.map(own) })
+    }
+
+    fn reads_snapshots(&self) -> bool {
+        self.reads_snapshots
+    }
+
+    fn neighbour(&self, name: &QualifiedName) -> Neighbour {
+        self.neighbours.get(name)
     }
 }
 

@@ -54,6 +54,8 @@ impl Session {
             Err(error) => {
                 if gated && !clients {
                     self.rollback().await?;
+                } else if self.may_read_otherwise(&error) {
+                    return Ok(Done::Again);
                 }
                 let error = self.plane.with_legacy_names(error);
                 return self.fail(error).await;
@@ -77,6 +79,7 @@ impl Session {
             self.fetch_conditions(&end).await?;
         }
         match end {
+            End::Err(error) if self.may_read_otherwise(&error) => Ok(Done::Again),
             End::Err(error) => {
                 let error = self.plane.with_legacy_names(error);
                 self.fail(error).await
@@ -89,6 +92,13 @@ impl Session {
                 Ok(Done::Answered)
             }
         }
+    }
+
+    /// Whether the error says that a table cannot be read twice, which was read twice.
+    fn may_read_otherwise(&mut self, error: &ErrInfo) -> bool {
+        /// `ER_CANT_REOPEN_TABLE`.
+        const CANNOT_REOPEN: u16 = 1137;
+        error.code == CANNOT_REOPEN && self.neighbours.distrust()
     }
 
     /// Sends the read in the client's protocol. `Ok(Some(columns))`: the definitions that the client

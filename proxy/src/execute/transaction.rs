@@ -207,7 +207,7 @@ impl Session {
     }
 
     /// A one-shot `SET TRANSACTION` is used up by an attempt that met the end of an epoch.
-    pub(super) async fn reissue_one_shots(&mut self) -> Flow<()> {
+    pub(crate) async fn reissue_one_shots(&mut self) -> Flow<()> {
         if self.in_clients_transaction() {
             return Ok(());
         }

@@ -83,7 +83,16 @@ impl Session {
                         other => return self.not_opened(other, true).await,
                     }
                 }
-                match self.learn_keys(write, select, *limit).await? {
+                let mut learnt = self.learn_keys(write, select, *limit).await?;
+                if let Ok(keys) = &mut learnt
+                    && let Some(select) = write.again(keys)
+                {
+                    match self.learn_keys(write, &select, *limit).await? {
+                        Ok(again) => keys.warned = again.warned,
+                        Err(error) => learnt = Err(error),
+                    }
+                }
+                match learnt {
                     Ok(keys) => Learnt::Keys(keys),
                     Err(error) => return self.undo(stage, error).await,
                 }

@@ -45,7 +45,7 @@ pub(super) async fn check(cx: &mut Context<'_>) -> Result<(), HomeError> {
             cx.report.warn(
                 CHECK,
                 format!("{name} is partitioned; Shunt treats it as one table, and nobody may TRUNCATE or EXCHANGE a partition"),
-                "shards usually need no partitions: leave them out of the shard tables",
+                "shards usually need no partitions: leave them out of the shard tables, unless statements have a PARTITION clause",
             );
         }
     }

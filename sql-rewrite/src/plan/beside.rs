@@ -34,9 +34,7 @@ pub(crate) fn beside(
     let mut edits = respelled(others)?;
     let mut all = Vec::new();
     for other in others {
-        if other.target.qualified {
-            return other.refuse(refusal::PARTITION, "a PARTITION clause");
-        }
+        other.check_partition()?;
         check_form(other)?;
         let conditions = applying(other, filter);
         let every = || other.table().numbered_shards().map(|(id, _)| id).collect();
@@ -50,7 +48,7 @@ pub(crate) fn beside(
         }
         derived.lock = Some("LOCK IN SHARE MODE".into());
         derived.show_nameable();
-        edits.replace(other.source.byte_range(&other.target.tokens), derived.factor());
+        edits.replace(other.source.byte_range(&other.target.rows()), derived.factor());
         edits.replace(other.source.byte_range(&other.target.index_hints), "");
         all.push(derived);
     }

@@ -3,16 +3,16 @@
 //! With the whole primary key given literally the statement runs as sent. Otherwise its rows are
 //! locked and their keys read first, and it runs restricted to them.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
-use topology::quote_ident;
+use topology::{ShardId, TableSchema, quote_ident};
 
 use super::{
     Context, Effects, Key, LearntKeys, Needs, Plan, Program, Refusal, Run, Target, Write,
     keys::{Touched, restriction},
     mirror::{Change as Kind, Mirror},
     pins,
-    program::{KeyColumns, Work},
+    program::{KeyColumns, KeyRow, Work},
     refusal::{self, refusal},
     returning, subquery,
 };
@@ -46,15 +46,18 @@ pub(crate) const VOLATILE: [&str; 14] = [
 ];
 
 /// Plans an UPDATE or DELETE in a dual phase.
-pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal> {
+pub(crate) fn change<'a>(cx: &Context<'a>, target: &Target<'a>) -> Result<Plan, Refusal> {
     let change = &target.change;
-    check(cx)?;
+    for written in target.written(cx) {
+        written.check_key_types()?;
+    }
     let kind = match &cx.parsed.shape {
         Shape::Delete(_) => Kind::Removed,
         _ if changed_keys(cx, change).is_empty() => Kind::Kept,
         _ => Kind::Moved,
     };
     if kind != Kind::Moved
+        && target.also.is_empty()
         && target.beside.1.is_empty()
         && let Some(row) = cx.row(&filter_conjuncts(cx, change))
     {
@@ -66,10 +69,16 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     returning::check(cx, change.returning.as_ref(), false)?;
     let edits = target.edits(cx)?;
     let reading = locked(cx, change, &edits)?;
-    let columns = key_columns(cx, target, false);
-    let mut items = columns.items(&cx.qualifier());
+    let (mut items, mut parts) = (Vec::new(), Vec::new());
+    for written in target.written(cx) {
+        let (columns, qualifier) = (key_columns(written, target, false), written.qualifier());
+        items.extend(columns.items(&qualifier));
+        parts.push(Part { columns, qualifier, mirror: written.mirror() });
+    }
     items.extend(new_values(cx, change, &edits)?);
-    let mut select = pins::keys_select(cx.facts.server).into_bytes();
+    let mut select = pins::keys_prefix(cx.facts.server).as_bytes().to_vec();
+    select.extend(with(cx, change, &reading));
+    select.extend_from_slice(pins::keys_word(cx.facts.server).as_bytes());
     select.extend_from_slice(target.distinct().as_bytes());
     select.extend_from_slice(items.join(", ").as_bytes());
     select.extend_from_slice(b" FROM ");
@@ -78,8 +87,7 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     select.extend(format!(" LIMIT {} {}", select_limit(cx, change)?, target.lock(cx)).into_bytes());
     let work = Restricted {
         text: Restrictable::new(cx, target, edits),
-        columns,
-        mirror: cx.mirror(),
+        parts,
         kind,
         any_shard: kind != Kind::Kept && !cx.schema.in_primary_key(cx.table().shard_key()),
     };
@@ -87,13 +95,22 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     Ok(write(cx, needs, Work::Restricted(Box::new(work)), false))
 }
 
-/// `edits`, and locks for what the conditions and the table list read in subqueries.
+/// `edits`, and locks for what WITH, the conditions and the table list read in subqueries.
 pub(crate) fn locked(cx: &Context<'_>, change: &Change, edits: &Edits) -> Result<Edits, Refusal> {
     let mut locked = edits.clone();
-    for span in [Some(&change.from), change.filter.as_ref()].into_iter().flatten() {
+    for span in [&change.with, &change.from].into_iter().chain(&change.filter) {
         subquery::lock(cx, span, &mut locked)?;
     }
     Ok(locked)
+}
+
+/// The client's `WITH … `, for a key SELECT.
+pub(crate) fn with(cx: &Context<'_>, change: &Change, edits: &Edits) -> Vec<u8> {
+    let mut with = cx.rendered_part(edits, &change.with);
+    if !with.is_empty() {
+        with.push(b' ');
+    }
+    with
 }
 
 /// A [`Plan::Write`].
@@ -109,21 +126,12 @@ pub(crate) fn write(cx: &Context<'_>, needs: Needs, work: Work, inserts: bool) -
     }))
 }
 
-/// What no phase beyond 1100 can do.
-pub(crate) fn check(cx: &Context<'_>) -> Result<(), Refusal> {
-    cx.check_key_types()?;
-    if cx.target.qualified {
-        return cx.refuse(refusal::PARTITION, "a PARTITION clause");
-    }
-    Ok(())
-}
-
 /// What cannot be evaluated twice, first for the keys and then for the rows.
-pub(crate) fn check_twice(cx: &Context<'_>, target: &Target) -> Result<(), Refusal> {
+pub(crate) fn check_twice<'a>(cx: &Context<'a>, target: &Target<'a>) -> Result<(), Refusal> {
     let (source, change) = (cx.source, &target.change);
     target.check(cx)?;
     let spans = [&change.filter, &change.order, &change.limit];
-    for span in spans.into_iter().flatten().chain([&change.from]) {
+    for span in spans.into_iter().flatten().chain([&change.with, &change.from]) {
         cx.check_cut(span)?;
         for i in span.clone() {
             // LAST_INSERT_ID() is the same both times; with an argument it sets the value.
@@ -133,7 +141,9 @@ pub(crate) fn check_twice(cx: &Context<'_>, target: &Target) -> Result<(), Refus
                 let what = format!("`{}` in a condition, ORDER BY or LIMIT", cx.shown(&(i..i + 1)));
                 return cx.refuse(refusal::VOLATILE, &what);
             }
-            check_auto_is_null(cx, i)?;
+            for written in target.written(cx) {
+                check_auto_is_null(written, i)?;
+            }
         }
     }
     let order = || change.order.clone().into_iter().flatten();
@@ -173,7 +183,7 @@ pub(crate) fn changed_keys<'c>(cx: &Context<'_>, change: &'c Change) -> Vec<&'c 
     change.assignments.iter().filter(|assignment| is_key(&assignment.column)).collect()
 }
 
-pub(crate) fn key_columns(cx: &Context<'_>, target: &Target, numbered: bool) -> KeyColumns {
+pub(crate) fn key_columns(cx: &Context<'_>, target: &Target<'_>, numbered: bool) -> KeyColumns {
     let assignments = changed_keys(cx, &target.change);
     let changed = assignments.iter().map(|assignment| assignment.column.clone()).collect();
     KeyColumns { numbered, optional: target.joins(), changed, ..KeyColumns::plain(cx) }
@@ -272,27 +282,24 @@ pub(crate) struct Restrictable {
     /// Conditions that are known to be true of the keys' rows.
     settled: Vec<Range<usize>>,
     place: usize,
-    qualifier: String,
-    /// The first column of the primary key, where rows of other tables that have no partner are written, too.
-    unless_null: Option<String>,
+    /// Rows of another table that have no partner are written, too.
+    unless_null: bool,
     /// The statement finds a row for each key, or what it joins has changed meanwhile.
     finds_all: bool,
 }
 
 impl Restrictable {
-    pub(crate) fn new(cx: &Context<'_>, target: &Target, edits: Edits) -> Self {
+    pub(crate) fn new(cx: &Context<'_>, target: &Target<'_>, edits: Edits) -> Self {
         let change = &target.change;
         // What is joined to a row depends on all conditions.
         let settled = change.filter.as_ref().filter(|_| !target.joins());
-        let column = cx.schema.primary_key.first().map(|name| quote_ident(name));
         Self {
             text: cx.source.text().to_vec(),
             edits,
             filter: change.filter.as_ref().map(|filter: &Span| cx.source.byte_range(filter)),
             settled: settled.map_or_else(Vec::new, |filter| subquery::conditions(cx, filter)),
             place: cx.end_before(change.where_place),
-            qualifier: cx.qualifier(),
-            unless_null: column.filter(|_| target.others),
+            unless_null: target.others || !target.also.is_empty(),
             finds_all: target.joins() && !target.others && !change.ignore,
         }
     }
@@ -302,20 +309,21 @@ impl Restrictable {
         self.finds_all.then_some(keys as u64)
     }
 
-    /// The text with `more` edits and the restriction to rows of `qualifier`. `warned`: the conditions warned where
-    /// they were evaluated for the keys; in an UPDATE or DELETE that may be an error, so they are evaluated again.
-    pub(crate) fn restricted(
-        &self,
-        more: &Edits,
-        qualifier: &str,
-        restriction: &str,
-        warned: bool,
-    ) -> Vec<u8> {
-        let restriction = match &self.unless_null {
+    /// The restriction to the rows of `keys`, and to rows that are none of the table where those are written, too.
+    pub(crate) fn restriction(&self, schema: &TableSchema, qualifier: &str, keys: &[&Key]) -> String {
+        let rows = restriction(schema, qualifier, keys);
+        match schema.primary_key.first() {
             // Not IS NULL, which means the last generated id under `sql_auto_is_null`.
-            Some(column) => format!("({restriction} OR {qualifier}{column} <=> NULL)"),
-            None => restriction.to_owned(),
-        };
+            Some(column) if self.unless_null => {
+                format!("({rows} OR {qualifier}{} <=> NULL)", quote_ident(column))
+            }
+            _ => rows,
+        }
+    }
+
+    /// The text with `more` edits and a restriction. `warned`: the conditions warned where
+    /// they were evaluated for the keys; in an UPDATE or DELETE that may be an error, so they are evaluated again.
+    pub(crate) fn restricted(&self, more: &Edits, restriction: &str, warned: bool) -> Vec<u8> {
         let mut edits = Edits::default();
         match &self.filter {
             Some(filter) => {
@@ -343,37 +351,59 @@ impl Restrictable {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Restricted {
     text: Restrictable,
-    pub(crate) columns: KeyColumns,
-    mirror: Mirror,
+    /// The references that it writes.
+    parts: Vec<Part>,
     kind: Kind,
     /// Rows can be in other shards than their shard key says now.
     any_shard: bool,
 }
 
+/// A reference that is written.
+#[derive(Debug, Clone, PartialEq)]
+struct Part {
+    columns: KeyColumns,
+    qualifier: String,
+    mirror: Mirror,
+}
+
 impl Restricted {
+    pub(crate) fn sample(&self) -> Vec<Option<Vec<u8>>> {
+        self.parts.iter().flat_map(|part| part.columns.sample()).collect()
+    }
+
     pub(crate) fn program(&self, learnt: &LearntKeys) -> Result<Program, Refusal> {
-        let rows = self.columns.rows(&learnt.rows)?;
-        let keys: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
-        let restriction = restriction(&self.mirror.schema, &self.text.qualifier, &keys);
-        let mut touched: Vec<Touched> = Vec::new();
-        for row in &rows {
-            let all = self.any_shard && self.kind == Kind::Moved;
-            touched.push(Touched { key: row.key.clone(), shard: if all { None } else { row.home } });
-            if let Some((key, shard)) = &row.becomes {
-                touched.push(Touched { key: key.clone(), shard: if all { None } else { *shard } });
-            }
+        let (mut restrictions, mut effects) = (Vec::new(), Vec::new());
+        let (mut from, mut found) = (0, HashSet::new());
+        for part in &self.parts {
+            let rows = part.columns.rows_from(from, &learnt.rows)?;
+            from += part.columns.width();
+            let (schema, keys) = (&part.mirror.schema, rows.iter().map(|row| &row.key));
+            restrictions.push(self.text.restriction(schema, &part.qualifier, &keys.collect::<Vec<_>>()));
+            effects.extend(part.mirror.statements(&self.touched(&rows), self.kind));
+            found.extend(rows.into_iter().map(|row| (schema.table.id(), row.key)));
         }
-        let mut distinct: Vec<Touched> = Vec::with_capacity(touched.len());
-        let mut seen = std::collections::HashSet::new();
-        for row in touched {
-            if seen.insert((row.key.clone(), row.shard)) {
-                distinct.push(row);
-            }
-        }
-        let effects = self.mirror.statements(&distinct, self.kind);
-        let qualifier = &self.text.qualifier;
-        let text = self.text.restricted(&Edits::default(), qualifier, &restriction, learnt.warned);
+        let text = self.text.restricted(&Edits::default(), &restrictions.join(" AND "), learnt.warned);
         let program = Program::alone(Run::Text(text), Effects::Known(effects));
-        Ok(Program { finds: self.text.finds(rows.len()), ..program })
+        Ok(Program { finds: self.text.finds(found.len()), ..program })
+    }
+
+    /// Where rows were and will be, each place once.
+    fn touched(&self, rows: &[KeyRow]) -> Vec<Touched> {
+        let all = self.any_shard && self.kind == Kind::Moved;
+        let place = |key: &Key, shard: Option<ShardId>| Touched {
+            key: key.clone(),
+            shard: if all { None } else { shard },
+        };
+        let mut touched = Vec::with_capacity(rows.len());
+        let mut seen = HashSet::new();
+        for row in rows {
+            let becomes = row.becomes.iter().map(|(key, shard)| place(key, *shard));
+            for row in std::iter::once(place(&row.key, row.home)).chain(becomes) {
+                if seen.insert((row.key.clone(), row.shard)) {
+                    touched.push(row);
+                }
+            }
+        }
+        touched
     }
 }

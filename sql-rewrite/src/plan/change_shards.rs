@@ -6,26 +6,29 @@ use topology::{QualifiedName, ShardId, quote_ident};
 use super::{
     Context, Effects, Key, LearntKeys, Merge, Needs, Plan, Program, Refusal, Run, Target,
     change::{
-        MAX_KEYS, Restrictable, changed_keys, check, check_twice, clauses, filter_conjuncts, key_columns,
-        locked, new_values, select_limit, write,
+        MAX_KEYS, Restrictable, changed_keys, check_twice, clauses, filter_conjuncts, key_columns, locked,
+        new_values, select_limit, with, write,
     },
     context::{Naming, Renames},
     keys::restriction,
     pins,
     program::{KeyColumns, KeyRow, Logged, Work},
     refusal::{self, refusal},
-    returning,
+    returning, several,
     unique::contains_shard_key,
 };
 use crate::{
     splice::Edits,
-    syntax::{Change, Span},
+    syntax::{Change, Conjunct, Span},
 };
 
 /// Plans an UPDATE or DELETE in 0011.
-pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal> {
+pub(crate) fn change<'a>(cx: &Context<'a>, target: &Target<'a>) -> Result<Plan, Refusal> {
     let change = &target.change;
-    check(cx)?;
+    for written in target.written(cx) {
+        written.check_key_types()?;
+        written.check_partition()?;
+    }
     if target.joins() && cx.locked {
         return cx.refuse(refusal::LOCK_TABLES, "the form for several tables under LOCK TABLES");
     }
@@ -35,6 +38,7 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     let renames = renames(target);
     let moves = !changed_keys(cx, change).is_empty();
     if !moves
+        && target.also.is_empty()
         && let Some(row) = cx.row(&conditions)
         && let Some(shard) = row.shard
     {
@@ -43,16 +47,19 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
         let logged = Logged::new(cx, vec![row.key]);
         return Ok(write(cx, Needs::Nothing, Work::OneShard { text, logged }, false));
     }
-    if change.returning.is_some() {
-        return cx.refuse(refusal::RETURNING, "RETURNING of rows in several shards");
-    }
     check_twice(cx, target)?;
     if target.others {
         // A row of another table may be joined to rows of several shards.
         return cx.refuse(refusal::MULTI_TABLE, "it writes other tables beside rows of several shards");
     }
-    let all = || cx.table().numbered_shards().map(|(id, _)| id).collect();
-    let shards: Vec<ShardId> = cx.shards(&conditions).unwrap_or_else(all);
+    if !target.also.is_empty() {
+        return several::delete(cx, target, &edits);
+    }
+    let shards = shards(cx, &conditions);
+    returning::check(cx, change.returning.as_ref(), false)?;
+    if change.returning.is_some() && shards.len() > 1 && select_limit(cx, change)? > 1 {
+        return cx.refuse(refusal::RETURNING, "RETURNING of rows in several shards");
+    }
     check_assigned_variables(cx, change, &shards)?;
     let columns = key_columns(cx, target, true);
     let select = key_select(cx, target, &columns, &edits, &shards)?;
@@ -67,6 +74,12 @@ pub(crate) fn change(cx: &Context<'_>, target: &Target) -> Result<Plan, Refusal>
     };
     let needs = Needs::Keys { select, limit: MAX_KEYS };
     Ok(write(cx, needs, Work::ShardChange(Box::new(work)), false))
+}
+
+/// The shards that may hold rows that meet `conditions`.
+pub(crate) fn shards(cx: &Context<'_>, conditions: &[Conjunct]) -> Vec<ShardId> {
+    let all = || cx.table().numbered_shards().map(|(id, _)| id).collect();
+    cx.shards(conditions).unwrap_or_else(all)
 }
 
 /// A variable that is set for one row is read for the next one: in the order of the rows, not of their shards.
@@ -102,26 +115,24 @@ fn check_ignore(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
 }
 
 /// MariaDB's single-table DELETE knows no alias before 11.6.
-fn renames(target: &Target) -> Renames {
+fn renames(target: &Target<'_>) -> Renames {
     let alone = !target.joins() && target.change.assignments.is_empty();
     if alone { Renames::ByRespelling } else { Renames::ByAlias }
 }
 
 /// Locks the rows in all of `shards` and reads their shard, key and new values.
-fn key_select(
-    cx: &Context<'_>,
-    target: &Target,
+fn key_select<'a>(
+    cx: &Context<'a>,
+    target: &Target<'a>,
     columns: &KeyColumns,
     edits: &Edits,
     shards: &[ShardId],
 ) -> Result<Vec<u8>, Refusal> {
     let change = &target.change;
-    let limit = select_limit(cx, change)?;
     let reading = locked(cx, change, edits)?;
-    let alone = shards.len() == 1;
-    let order = if alone { Vec::new() } else { order_items(cx, change, edits)? };
-    let mut out = Vec::new();
-    for (i, &shard) in shards.iter().enumerate() {
+    let order = if shards.len() == 1 { Vec::new() } else { order_items(cx, change)? };
+    let mut branches = Vec::new();
+    for &shard in shards {
         let (naming, name) = (cx.naming(Renames::ByAlias), cx.table().shard(shard).quoted());
         let edits = reading.with(&naming.edits(&name));
         let mut items = vec![format!("{} AS shunt_shard", shard.0)];
@@ -131,23 +142,38 @@ fn key_select(
             let text = cx.rendered_part(&edits, expression);
             format!("({}) AS shunt_order_{i}", String::from_utf8_lossy(&text))
         }));
+        branches.push((items, edits));
+    }
+    let sorts: Vec<String> =
+        order.iter().enumerate().map(|(i, (_, down))| format!("shunt_order_{i}{down}")).collect();
+    union(cx, target, &reading, &branches, &sorts)
+}
+
+/// One key SELECT of what each branch gives: its select items, and how it reads the statement.
+pub(crate) fn union<'a>(
+    cx: &Context<'a>,
+    target: &Target<'a>,
+    reading: &Edits,
+    branches: &[(Vec<String>, Edits)],
+    sorts: &[String],
+) -> Result<Vec<u8>, Refusal> {
+    let (change, server) = (&target.change, cx.facts.server);
+    let limit = select_limit(cx, change)?;
+    let alone = branches.len() == 1;
+    let (open, close) = if alone { ("", "") } else { ("(", ")") };
+    let mut out = pins::keys_prefix(server).as_bytes().to_vec();
+    out.extend(with(cx, change, reading));
+    for (i, (items, edits)) in branches.iter().enumerate() {
         // Settings are pinned once, in front of the first SELECT.
-        let (open, select) = match (i, cx.facts.server.mariadb) {
-            (0, true) => (pins::keys_prefix(cx.facts.server), "SELECT ".to_owned()),
-            (0, false) => (String::new(), pins::keys_select(cx.facts.server)),
-            _ => (" UNION ALL ".to_owned(), "SELECT ".to_owned()),
-        };
-        let parenthesis = if alone { "" } else { "(" };
+        let (between, select) =
+            if i == 0 { ("", pins::keys_word(server)) } else { (" UNION ALL ", "SELECT ") };
         let (distinct, items) = (target.distinct(), items.join(", "));
-        out.extend(format!("{open}{parenthesis}{select}{distinct}{items} FROM ").into_bytes());
-        out.extend(cx.rendered_part(&edits, &change.from));
-        out.extend(clauses(cx, change, &edits));
-        out.extend(format!(" LIMIT {limit} {}", target.lock(cx)).into_bytes());
-        out.extend_from_slice(if alone { b"" } else { b")" });
+        out.extend(format!("{between}{open}{select}{distinct}{items} FROM ").into_bytes());
+        out.extend(cx.rendered_part(edits, &change.from));
+        out.extend(clauses(cx, change, edits));
+        out.extend(format!(" LIMIT {limit} {}{close}", target.lock(cx)).into_bytes());
     }
     if !alone {
-        let sorts: Vec<String> =
-            order.iter().enumerate().map(|(i, (_, down))| format!("shunt_order_{i}{down}")).collect();
         if !sorts.is_empty() {
             out.extend(format!(" ORDER BY {}", sorts.join(", ")).into_bytes());
         }
@@ -157,7 +183,7 @@ fn key_select(
 }
 
 /// The sort expressions with their direction.
-fn order_items(cx: &Context<'_>, change: &Change, _: &Edits) -> Result<Vec<(Span, &'static str)>, Refusal> {
+fn order_items(cx: &Context<'_>, change: &Change) -> Result<Vec<(Span, &'static str)>, Refusal> {
     let Some(order) = &change.order else {
         return Ok(Vec::new());
     };
@@ -262,8 +288,8 @@ impl ShardChange {
         let keys: Vec<&Key> = rows.iter().map(|row| &row.key).collect();
         let name = self.shard_name(shard).quoted();
         let qualifier = self.naming.qualifier(&name);
-        let restriction = restriction(&self.columns.schema, &qualifier, &keys);
-        self.text.restricted(&self.naming.edits(&name), &qualifier, &restriction, warned)
+        let restriction = self.text.restriction(&self.columns.schema, &qualifier, &keys);
+        self.text.restricted(&self.naming.edits(&name), &restriction, warned)
     }
 
     /// Copies the rows that now belong elsewhere and deletes them here.

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use topology::{Column, ColumnKind, Phase, QualifiedName, ShardId, ShardedTable, TableSchema, quote_ident};
 
 use super::{
-    Key, Refusal,
+    Key, Refusal, Views,
     keys::{Touched, charset},
     mirror::Mirror,
     refusal::{self, Reason, refusal},
@@ -38,6 +38,8 @@ pub(crate) struct Context<'a> {
     pub(crate) columns: &'a std::collections::BTreeSet<usize>,
     /// Under LOCK TABLES: shard tables go by their own names only.
     pub(crate) locked: bool,
+    /// What is known of tables.
+    pub(crate) views: &'a dyn Views,
 }
 
 /// What a value in the statement says exactly.
@@ -295,30 +297,42 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// How the statement is made to name a shard table.
-    pub(crate) fn naming(&self, renames: Renames) -> Naming {
-        let name = self.source.byte_range(&self.target.tokens);
-        match (&self.target.alias, renames) {
-            (Some(_), _) if self.locked => {
-                let with_alias = self.target.tokens.start..self.target.index_hints.start;
-                let name = self.source.byte_range(&with_alias);
-                Naming { name, calls: Calls::Itself, qualifiers: self.qualifiers(true) }
-            }
-            (Some(alias), _) => {
-                Naming { name, calls: Calls::Stays(quote_ident(alias)), qualifiers: Vec::new() }
-            }
-            (None, Renames::ByAlias) if !self.locked => self.by_alias(),
-            (None, _) => Naming { name, calls: Calls::Itself, qualifiers: self.qualifiers(true) },
+    /// Refuses a PARTITION clause that could mean other rows on the shards.
+    pub(crate) fn check_partition(&self) -> Result<(), Refusal> {
+        if self.target.partition.is_empty() {
+            return Ok(());
         }
+        self.check_cut(&self.target.rows())?;
+        if self.schema.partitioned_alike {
+            return Ok(());
+        }
+        self.refuse(
+            refusal::PARTITION,
+            "a PARTITION clause, where the shards have not the table's partitions",
+        )
     }
 
-    /// Naming by the name of the table, as an alias.
-    fn by_alias(&self) -> Naming {
-        Naming {
-            name: self.source.byte_range(&self.target.tokens),
-            calls: Calls::Becomes(quote_ident(&self.target.name)),
-            qualifiers: self.qualifiers(false).into_iter().chain(self.target_names()).collect(),
-        }
+    /// ` PARTITION (…)` as the client wrote it behind the table's name, or nothing.
+    pub(crate) fn partition(&self) -> Vec<u8> {
+        let name = self.source.byte_range(&self.target.tokens);
+        self.source.text()[name.end..self.source.byte_range(&self.target.rows()).end].to_vec()
+    }
+
+    /// How the statement is made to name a shard table.
+    pub(crate) fn naming(&self, renames: Renames) -> Naming {
+        let (calls, qualifiers) = match (&self.target.alias, renames) {
+            (Some(alias), _) if !self.locked => (Calls::Stays(quote_ident(alias)), Vec::new()),
+            (None, Renames::ByAlias) if !self.locked => {
+                let qualifiers = self.qualifiers(false).into_iter().chain(self.target_names()).collect();
+                (Calls::Becomes(quote_ident(&self.target.name)), qualifiers)
+            }
+            _ => (Calls::Itself, self.qualifiers(true)),
+        };
+        let name = match (&self.target.alias, &calls) {
+            (Some(_), Calls::Itself) => self.target.tokens.start..self.target.index_hints.start,
+            _ => self.target.rows(),
+        };
+        Naming { name: self.source.byte_range(&name), partition: self.partition(), calls, qualifiers }
     }
 
     /// Where `DELETE app.user FROM …` names the table with its schema.
@@ -428,6 +442,7 @@ pub(crate) enum Renames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Naming {
     name: Range<usize>,
+    partition: Vec<u8>,
     calls: Calls,
     /// Qualifications of columns that are respelled.
     qualifiers: Vec<Range<usize>>,
@@ -447,10 +462,11 @@ enum Calls {
 impl Naming {
     /// Edits that put the table `name` in the table's place.
     pub(crate) fn edits(&self, name: &str) -> Edits {
-        let (named, qualifier) = match &self.calls {
-            Calls::Becomes(alias) => (format!("{name} AS {alias}"), alias.as_str()),
-            Calls::Stays(_) | Calls::Itself => (name.to_owned(), name),
+        let (alias, qualifier) = match &self.calls {
+            Calls::Becomes(alias) => (format!(" AS {alias}"), alias.as_str()),
+            Calls::Stays(_) | Calls::Itself => (String::new(), name),
         };
+        let named = [name.as_bytes(), &self.partition, alias.as_bytes()].concat();
         let mut edits = Edits::default();
         edits.replace(self.name.clone(), named);
         for at in &self.qualifiers {

@@ -25,6 +25,8 @@ pub(crate) struct Derived<'a> {
     pub(crate) extra: Vec<(String, String)>,
     /// Conditions that its rows meet.
     pub(crate) filters: Vec<Span>,
+    /// Further conditions that all rows that matter meet.
+    pub(crate) join_keys: Vec<Text>,
     /// Tokens of the statement that are evaluated in the branches and no longer outside.
     pub(crate) moved: Vec<Span>,
     /// How many rows of each branch are wanted, the first ones in the order of the block.
@@ -44,6 +46,7 @@ impl<'a> Derived<'a> {
             columns: Vec::new(),
             extra: Vec::new(),
             filters: Vec::new(),
+            join_keys: Vec::new(),
             moved: Vec::new(),
             first: None,
             lock: None,
@@ -90,7 +93,9 @@ impl<'a> Derived<'a> {
         let extra = self.extra.iter().map(|(name, item)| format!("{item} AS {}", quote_ident(name)));
         let items: Vec<String> = columns.chain(extra).collect();
         let mut branch = Text::from(format!("SELECT {} FROM {}", items.join(","), shard.quoted()));
-        let named = !self.filters.is_empty() || self.first.is_some() || self.lock.is_some();
+        branch.push(self.cx.partition());
+        let restricted = !self.filters.is_empty() || !self.join_keys.is_empty();
+        let named = restricted || self.first.is_some() || self.lock.is_some();
         // Under LOCK TABLES a shard goes by its own name.
         let edits =
             if self.cx.locked { self.cx.on_shard(shard, Renames::ByAlias) } else { self.edits.clone() };
@@ -102,9 +107,10 @@ impl<'a> Derived<'a> {
             branch.push(" ");
             branch.push(self.cx.text(&Edits::default(), hints));
         }
-        for (i, filter) in self.filters.iter().enumerate() {
+        let filters = self.filters.iter().map(|filter| self.cx.text(&edits, filter));
+        for (i, filter) in filters.chain(self.join_keys.iter().cloned()).enumerate() {
             branch.push(if i == 0 { " WHERE (" } else { " AND (" });
-            branch.push(self.cx.text(&edits, filter));
+            branch.push(filter);
             branch.push(")");
         }
         if self.first.is_none() && self.lock.is_none() {

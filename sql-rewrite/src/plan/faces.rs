@@ -29,9 +29,10 @@ pub(crate) enum Face {
     Number,
 }
 
-/// What functions make of their arguments: `t` a text, `n` a number, `e` either, `o` what the place of the function
-/// makes of it, `-` something else. The last letter is for all further arguments, too.
-const CALLS: [(&str, &str); 60] = [
+/// What functions make of their arguments: `t` a text, `n` a number, `e` either, `k` what is kept, `j` the same but for
+/// ZEROFILL on MariaDB, `o` what the place of the function makes of it, `z` likewise of ZEROFILL alone, `-` something else. The last letter is for all
+/// further arguments, too.
+const CALLS: [(&str, &str); 68] = [
     ("ABS", "n"),
     ("ASCII", "t"),
     ("AVG", "n"),
@@ -53,14 +54,21 @@ const CALLS: [(&str, &str); 60] = [
     ("FIND_IN_SET", "t-"),
     ("FIRST_VALUE", "o"),
     ("FLOOR", "n"),
+    ("HEX", "k"),
     ("IF", "-oo"),
     ("IFNULL", "o"),
     ("INSERT", "tnnt"),
     ("INSTR", "t"),
     ("INTERVAL", "n"),
     ("ISNULL", "e"),
+    ("JSON_ARRAY", "j"),
+    ("JSON_ARRAYAGG", "j"),
+    ("JSON_OBJECT", "j"),
+    ("JSON_SET", "--j-"),
+    ("LAG", "z-"),
     ("LAST_VALUE", "o"),
     ("LCASE", "t"),
+    ("LEAD", "z-"),
     ("LEFT", "tn"),
     ("LENGTH", "t"),
     ("LOCATE", "ttn"),
@@ -79,6 +87,7 @@ const CALLS: [(&str, &str); 60] = [
     ("ROUND", "n"),
     ("RPAD", "tnt"),
     ("RTRIM", "t"),
+    ("SEC_TO_TIME", "n"),
     ("SHA1", "t"),
     ("SHA2", "tn"),
     ("SIGN", "n"),
@@ -119,6 +128,9 @@ const TEXTS: [&str; 22] = [
     "UCASE",
     "UPPER",
 ];
+
+/// Functions that compare their arguments with one another, and give one of them.
+const COMPARE: [&str; 3] = ["GREATEST", "LEAST", "NULLIF"];
 
 const COMPARISONS: [&str; 8] = ["=", "<=>", "<", ">", "<=", ">=", "<>", "!="];
 const ARITHMETIC: [&str; 11] = ["+", "-", "*", "/", "%", "&", "|", "^", "~", "<<", ">>"];
@@ -211,8 +223,11 @@ impl<'a> Walk<'_, 'a> {
         let verb = at.end + usize::from(not);
         let (face, end) = match () {
             () if source.word(verb, "IS") => {
-                let null = verb + 1 + usize::from(source.word(verb + 1, "NOT"));
-                source.word(null, "NULL").then_some((Some(Face::Either), null + 1))?
+                let what = verb + 1 + usize::from(source.word(verb + 1, "NOT"));
+                let truth = source.any_word(what, &["TRUE", "FALSE"]) && self.kept == Face::Number;
+                let null = source.any_word(what, &["NULL", "UNKNOWN"]);
+                let face = if truth { Face::Number } else { Face::Either };
+                (truth || null).then_some((Some(face), what + 1))?
             }
             () if source.any_word(verb, &["LIKE", "REGEXP", "RLIKE"]) => {
                 let right = self.operand_at(verb + 1)?;
@@ -389,10 +404,15 @@ impl<'a> Walk<'_, 'a> {
                 .then(|| self.place(&(open..close + 1)))?;
         }
         if source.any_word(name, &["CAST", "CONVERT"]) {
-            let to = at.end + 1;
-            let as_text = source.word(at.end, "AS") || source.op(at.end, ",");
-            let text = as_text && source.any_word(to, &["CHAR", "BINARY"]) || source.word(at.end, "USING");
-            return (at.start == open + 1 && text).then_some(Face::Text);
+            let to = |types: &[&str]| {
+                (source.word(at.end, "AS") || source.op(at.end, ",")) && source.any_word(at.end + 1, types)
+            };
+            let face = match () {
+                () if source.word(at.end, "USING") || to(&["CHAR", "BINARY"]) => Some(Face::Text),
+                () if to(&["SIGNED", "UNSIGNED", "DECIMAL", "DOUBLE"]) => Some(Face::Number),
+                () => None,
+            };
+            return face.filter(|_| at.start == open + 1);
         }
         if source.word(name, "GROUP_CONCAT") {
             let order = source.find(&(open + 1..close), |i| source.word(i, "ORDER"));
@@ -408,14 +428,26 @@ impl<'a> Walk<'_, 'a> {
         if !self.begins_argument(at, open) || !self.ends_item(at) {
             return None;
         }
-        let number =
-            source.split_commas(&(open + 1..close)).iter().position(|item| item.contains(&at.start))?;
+        let items = source.split_commas(&(open + 1..close));
+        let others = || items.iter().filter(|item| *item != at);
+        if source.word(name, "FIELD") {
+            return self.alike(others()).filter(|_| items.contains(at));
+        }
+        if source.any_word(name, &COMPARE) {
+            // Among its like.
+            self.handed = true;
+            let alike = others().all(|other| self.kind(other) == Some(self.kept)) && items.contains(at);
+            return alike.then(|| self.place(&(name..close + 1)))?;
+        }
+        let number = items.iter().position(|item| item.contains(&at.start))?;
         let (_, letters) = CALLS.iter().find(|(call, _)| source.word(name, call))?;
         match letters.chars().nth(number).or(letters.chars().last())? {
             't' => Some(Face::Text),
             'n' => Some(Face::Number),
             'e' => Some(Face::Either),
-            'o' => {
+            'k' => Some(self.kept),
+            'j' if self.kept == Face::Text || !self.cx.facts.server.mariadb => Some(self.kept),
+            letter if letter == 'o' || letter == 'z' && self.kept == Face::Number => {
                 self.handed = true;
                 self.place(&(name..self.behind_call(close)))
             }
@@ -588,21 +620,34 @@ fn is_comparison(cx: &Context<'_>, at: usize) -> bool {
 /// Whether a comparison can begin at `at`, so that no operator before it takes its first operand.
 fn begins_operand(cx: &Context<'_>, at: usize) -> bool {
     let source = cx.source;
-    let between = (0..at).any(|i| source.word(i, "BETWEEN"));
-    let words = ["WHERE", "ON", "HAVING", "SELECT", "DISTINCT", "WHEN", "THEN", "ELSE", "OR"];
-    at > 0
-        && (source.op(at - 1, "(")
-            || source.op(at - 1, ",")
-            || source.any_word(at - 1, &words)
-            || source.word(at - 1, "AND") && !between)
+    let words = ["WHERE", "ON", "HAVING", "SELECT", "DISTINCT", "WHEN", "THEN", "ELSE", "OR", "XOR"];
+    let Some(before) = at.checked_sub(1) else { return false };
+    let and = source.word(before, "AND") || source.op(before, "&&");
+    source.op(before, "(")
+        || source.op(before, ",")
+        || source.any_word(before, &words)
+        || and && !is_of_between(cx, before)
+}
+
+/// Whether the AND at `at` belongs to a BETWEEN.
+fn is_of_between(cx: &Context<'_>, at: usize) -> bool {
+    let source = cx.source;
+    let open = (0..at).rev().find(|i| source.op(*i, "(") && source.close(*i) > at);
+    let (mut i, mut betweens) = (open.map_or(0, |open| open + 1), 0_usize);
+    while i < at {
+        betweens += usize::from(source.word(i, "BETWEEN"));
+        betweens = betweens.saturating_sub(usize::from(source.word(i, "AND")));
+        i = source.next(i);
+    }
+    betweens > 0
 }
 
 /// Whether nothing at `at` takes the comparison before it, or its last operand, for its own first one.
 fn ends_operand(cx: &Context<'_>, at: usize) -> bool {
     let source = cx.source;
     let words = [
-        "AND", "OR", "THEN", "ELSE", "WHEN", "END", "AS", "FROM", "GROUP", "HAVING", "ORDER", "LIMIT",
+        "AND", "OR", "XOR", "THEN", "ELSE", "WHEN", "END", "AS", "FROM", "GROUP", "HAVING", "ORDER", "LIMIT",
         "UNION", "FOR", "LOCK", "JOIN", "LEFT", "RIGHT", "INNER", "CROSS", "WHERE", "INTO", "WINDOW",
     ];
-    at >= source.len() || source.op(at, ")") || source.op(at, ",") || source.any_word(at, &words)
+    at >= source.len() || [")", ",", "&&"].iter().any(|op| source.op(at, op)) || source.any_word(at, &words)
 }

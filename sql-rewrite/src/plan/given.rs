@@ -84,6 +84,21 @@ impl Rows {
         self.values.get(row)?.get(at)
     }
 
+    /// The values for columns in any key, each with its column.
+    pub(crate) fn key_values(&self, cx: &Context<'_>) -> Vec<(Span, String)> {
+        let schema = cx.schema;
+        let in_key = |name: &String| {
+            let mut unique = schema.unique_keys.iter().flat_map(|key| &key.columns);
+            schema.in_primary_key(name)
+                || schema.is_shard_key(name)
+                || schema.column(name).is_some_and(|column| column.auto_increment)
+                || unique.any(|column| column.eq_ignore_ascii_case(name))
+        };
+        let cells = self.values.iter().flat_map(|row| row.iter().zip(&self.names));
+        let found = cells.filter(|(_, name)| in_key(name));
+        found.map(|(span, name)| (span.clone(), name.clone())).collect()
+    }
+
     /// The keys of each row.
     pub(crate) fn keys(&self, cx: &Context<'_>) -> Result<Vec<RowKeys>, Refusal> {
         (0..self.len()).map(|row| self.row_keys(cx, row)).collect()
@@ -126,8 +141,7 @@ impl Rows {
             };
         };
         let shown = || format!("`{}`", cx.shown(span));
-        let found = operand(cx.source, span.start).filter(|(_, end)| *end == span.end);
-        let Some((operand, _)) = found else {
+        let Some(operand) = constant(cx, span) else {
             return refuse(cx, refusal::KEY_NOT_LITERAL, &shown(), name);
         };
         if column.auto_increment && generates(cx, &operand) {
@@ -143,6 +157,14 @@ impl Rows {
             Err(reason) => refuse(cx, reason, &shown(), name),
         }
     }
+}
+
+/// The literal or parameter that a value is, perhaps in parentheses.
+pub(crate) fn constant(cx: &Context<'_>, span: &Span) -> Option<Operand> {
+    if cx.source.op(span.start, "(") && cx.source.close(span.start) + 1 == span.end {
+        return constant(cx, &(span.start + 1..span.end - 1));
+    }
+    operand(cx.source, span.start).filter(|(_, end)| *end == span.end).map(|(operand, _)| operand)
 }
 
 fn refuse<T>(cx: &Context<'_>, reason: Reason, what: &str, column: &str) -> Result<T, Refusal> {

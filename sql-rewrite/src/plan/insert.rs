@@ -31,9 +31,6 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
 /// Refuses what no phase beyond 1100 can do, and reads the rows.
 pub(crate) fn check(cx: &Context<'_>, insert: &Insert) -> Result<Rows, Refusal> {
     cx.check_key_types()?;
-    if cx.target.qualified {
-        return cx.refuse(refusal::PARTITION, "a PARTITION clause");
-    }
     check_assignments(cx, insert)?;
     Rows::new(cx, insert)
 }

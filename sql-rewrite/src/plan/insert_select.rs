@@ -17,11 +17,11 @@ use super::{
     Cells, Context, Duplicates, Effects, Needs, Plan, Refusal, Write,
     change::{MAX_KEYS, write},
     context::Renames,
-    derived::stars,
+    derived::shows_all,
     given::column_names,
     insert::sets_last_id,
     insert_shards::duplicates,
-    lossy::loses_type,
+    lossy::{loses_type, names},
     program::Work,
     refusal::{self, refusal},
     selected::{ResultColumn, selected_literal},
@@ -47,19 +47,34 @@ pub struct InsertSelect {
     pub(crate) lossy: Option<Refusal>,
     /// More rows than this, or more bytes of them, are not needed: they are refused.
     pub limit: (usize, usize),
+    becomes: Becomes,
+    schema: Arc<TableSchema>,
+    phase: Phase,
+    facts: Facts,
+    /// Inserts no row.
+    pub(crate) none: Write,
+}
+
+/// What is made of the answer to the SELECT.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Becomes {
+    /// The rows of VALUES.
+    Rows(Box<RowsOfValues>),
+    /// Values in the client's own text: its one row has one for each place, which is for this column.
+    Keys { text: Vec<u8>, edits: Edits, places: Vec<(Range<usize>, String)> },
+}
+
+/// What an INSERT … SELECT is, beyond its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RowsOfValues {
     /// What stands before and behind the SELECT.
     around: (Vec<u8>, Vec<u8>),
     /// The same, where no row is inserted.
     around_none: (Vec<u8>, Vec<u8>),
     /// The columns that are given.
     names: Vec<String>,
-    schema: Arc<TableSchema>,
-    phase: Phase,
-    facts: Facts,
     duplicates: Duplicates,
     sets_last_id: bool,
-    /// Inserts no row.
-    pub(crate) none: Write,
 }
 
 /// What the SELECT of an [`InsertSelect`] answered.
@@ -114,89 +129,35 @@ pub(crate) fn insert_select(
     let around = around(cx, query, &edits);
     let around_none = match cx.table().numbered_shards().next().filter(|_| cx.phase == Phase::Shards) {
         Some((_, shard)) => {
+            cx.check_partition()?;
             let named = cx.naming(Renames::ByRespelling).edits(&shard.quoted());
             self::around(cx, query, &edits.with(&named))
         }
         None => around.clone(),
     };
-    let nothing = Work::Sent(Effects::Known(Vec::new()));
-    let Plan::Write(none) = write(cx, Needs::Nothing, nothing, true) else {
-        return cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT");
-    };
-    Ok(Plan::InsertSelect(Box::new(InsertSelect {
-        select,
-        lossy: lossy(references, query),
-        limit: (MAX_KEYS, MAX_BYTES),
+    let rows = RowsOfValues {
         around,
         around_none,
         names: column_names(cx, insert),
-        schema: Arc::clone(cx.schema),
-        phase: cx.phase,
-        facts: cx.facts.clone(),
         duplicates: duplicates(cx, insert),
         sets_last_id: sets_last_id(cx),
-        none: *none,
-    })))
-}
-
-/// An INSERT or REPLACE into another table, whose SELECT reads shards: it runs as one statement.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct InsertElsewhere {
-    pub(crate) select: Vec<u8>,
-    pub(crate) lossy: Option<Refusal>,
-    around: (Vec<u8>, Vec<u8>),
-}
-
-impl InsertElsewhere {
-    pub(crate) fn text(&self) -> Vec<u8> {
-        let (before, behind) = &self.around;
-        [&before[..], &self.select, behind].concat()
-    }
-}
-
-/// Plans the INSERT of rows of `references` into a table that is not sharded, or not yet: beyond the SELECT, which is still
-/// to be planned, it is the client's.
-pub(crate) fn insert_elsewhere(
-    references: &[Context<'_>],
-    insert: &Insert,
-    query: &Span,
-) -> Result<Plan, Refusal> {
-    let Some(cx) = references.iter().find(|cx| query.contains(&cx.target.tokens.start)) else {
-        return Ok(Plan::Relay);
     };
-    if insert.returning.is_some() {
-        return cx.refuse(refusal::RETURNING, "RETURNING of INSERT … SELECT");
-    }
-    if let Some(i) = assigned_names(cx, insert).next() {
-        return refuse_name(cx, i);
-    }
-    let edits = cx.inlined()?;
-    let work = InsertElsewhere {
-        select: reading(cx, query, &edits)?,
-        lossy: lossy(references, query),
-        around: around(cx, query, &edits),
-    };
-    Ok(write(cx, Needs::Nothing, Work::Elsewhere(Box::new(work)), false))
+    InsertSelect::plan(cx, select, lossy(references, query), Becomes::Rows(Box::new(rows)))
 }
 
 /// The refusal of a column in `query` that a UNION ALL of shards shows as one of another type.
 pub(crate) fn lossy(references: &[Context<'_>], query: &Span) -> Option<Refusal> {
     let mut found = references.iter().filter(|cx| query.contains(&cx.target.tokens.start));
     found.find_map(|cx| {
-        let column = cx.schema.columns.iter().filter(|column| loses_type(column)).find(|column| {
-            let named = |i: usize| {
-                let parts = cx.source.dotted(i).map(|(parts, _)| parts).unwrap_or_default();
-                parts.last().is_some_and(|name| name.eq_ignore_ascii_case(&column.name))
-            };
-            !stars(cx).is_empty() || query.clone().any(|i| cx.columns.contains(&i) && named(i))
-        })?;
-        let what = format!("column `{}` in INSERT … SELECT", column.name);
+        let mut lossy = cx.schema.columns.iter().filter(|column| loses_type(column));
+        let column = lossy.find(|column| shows_all(cx) || query.clone().any(|i| names(cx, i, column)))?;
+        let what = format!("column `{}` in the SELECT of another statement", column.name);
         Some(refusal(refusal::COLUMN_TYPE, &what, cx.table(), cx.phase))
     })
 }
 
 /// What stands before and behind the SELECT.
-fn around(cx: &Context<'_>, query: &Span, edits: &Edits) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn around(cx: &Context<'_>, query: &Span, edits: &Edits) -> (Vec<u8>, Vec<u8>) {
     let text = cx.source.text();
     let Range { start, end } = cx.source.byte_range(query);
     let (mut before, mut behind) = (edits.render(text, 0..start), edits.render(text, end..text.len()));
@@ -210,7 +171,7 @@ fn around(cx: &Context<'_>, query: &Span, edits: &Edits) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// The SELECT with locks on all that it reads.
-fn reading(cx: &Context<'_>, query: &Span, edits: &Edits) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn reading(cx: &Context<'_>, query: &Span, edits: &Edits) -> Result<Vec<u8>, Refusal> {
     cx.check_cut(query)?;
     let mut edits = edits.clone();
     subquery::share(cx, query, &mut edits)?;
@@ -272,7 +233,10 @@ fn check_assigned(cx: &Context<'_>, insert: &Insert, query: &Span) -> Result<(),
 }
 
 /// The tokens that name columns in the values of ON DUPLICATE KEY UPDATE, but for those of the new row.
-fn assigned_names<'c>(cx: &'c Context<'_>, insert: &'c Insert) -> impl Iterator<Item = usize> + 'c {
+pub(crate) fn assigned_names<'c>(
+    cx: &'c Context<'_>,
+    insert: &'c Insert,
+) -> impl Iterator<Item = usize> + 'c {
     let source = cx.source;
     let of_the_row =
         move |i: usize| i > 1 && source.op(i - 1, "(") && source.any_word(i - 2, &["VALUES", "VALUE"]);
@@ -280,66 +244,114 @@ fn assigned_names<'c>(cx: &'c Context<'_>, insert: &'c Insert) -> impl Iterator<
     values.filter(move |i| cx.columns.contains(i) && !of_the_row(*i))
 }
 
-fn refuse_name<T>(cx: &Context<'_>, i: usize) -> Result<T, Refusal> {
+pub(crate) fn refuse_name<T>(cx: &Context<'_>, i: usize) -> Result<T, Refusal> {
     let what =
         format!("`{}` in ON DUPLICATE KEY UPDATE can be a column of the SELECT", cx.shown(&(i..i + 1)));
     cx.refuse(refusal::INSERT_SELECT, &what)
 }
 
 impl InsertSelect {
+    /// The plan of an INSERT into `cx` that makes this of the answer to `select`.
+    pub(crate) fn plan(
+        cx: &Context<'_>,
+        select: Vec<u8>,
+        lossy: Option<Refusal>,
+        becomes: Becomes,
+    ) -> Result<Plan, Refusal> {
+        let nothing = Work::Sent(Effects::Known(Vec::new()));
+        let Plan::Write(none) = write(cx, Needs::Nothing, nothing, true) else {
+            return cx.refuse(refusal::INSERT_SELECT, "INSERT … SELECT");
+        };
+        Ok(Plan::InsertSelect(Box::new(Self {
+            select,
+            lossy,
+            limit: (MAX_KEYS, MAX_BYTES),
+            becomes,
+            schema: Arc::clone(cx.schema),
+            phase: cx.phase,
+            facts: cx.facts.clone(),
+            none: *none,
+        })))
+    }
+
+    /// It is an INSERT of rows that it lists, of which keys are expressions.
+    pub(crate) fn evaluates_keys(&self) -> bool {
+        matches!(self.becomes, Becomes::Keys { .. })
+    }
+
+    /// The refusal of a value for a key that has no literal: a negative DECIMAL is an expression.
+    pub(crate) fn without_literal(&self) -> Refusal {
+        refusal(refusal::KEY_NOT_LITERAL, "a key that has no literal", &self.schema.table, self.phase)
+    }
+
     /// What the rows become.
     pub(crate) fn inserted(&self, selected: &SelectedRows) -> Result<(Inserted, InPlace), Refusal> {
-        let (rows, columns) = (&selected.rows, &selected.columns);
         if selected.cut {
             let what = format!("it inserts more than {MAX_KEYS} rows, or more than {} MiB", MAX_BYTES >> 20);
             return Err(refusal(refusal::TOO_MANY_KEYS, &what, &self.schema.table, self.phase));
         }
         if selected.warned {
-            return self.refuse("its SELECT gives warnings, which can be errors in an INSERT");
+            return self.refuse("what is read gives warnings, which can be errors in an INSERT");
         }
-        if rows.is_empty() || columns.len() != self.names.len() {
+        match &self.becomes {
+            Becomes::Rows(rows) => self.with_rows(rows, selected),
+            Becomes::Keys { text, edits, places } => {
+                let mut edits = edits.clone();
+                let cells = selected.rows.iter().flatten().zip(&selected.columns);
+                for ((cell, column), (range, name)) in cells.zip(places) {
+                    edits.replace(range.clone(), self.literal(column, name, cell.as_deref())?);
+                }
+                let text = edits.render(text, 0..text.len());
+                let in_place = InPlace { text: text.clone(), one_row: None, finds: None, tells_no_id: false };
+                Ok((Inserted::Values(text), in_place))
+            }
+        }
+    }
+
+    /// A cell as a literal that column `name` stores as it would store the cell itself.
+    fn literal(&self, column: &ResultColumn, name: &str, cell: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+        selected_literal(&self.facts, column, self.schema.column(name), cell)
+            .or_else(|what| self.refuse(&format!("{what} is read for column `{name}`")))
+    }
+
+    fn with_rows(&self, of: &RowsOfValues, selected: &SelectedRows) -> Result<(Inserted, InPlace), Refusal> {
+        let (rows, columns) = (&selected.rows, &selected.columns);
+        if rows.is_empty() || columns.len() != of.names.len() {
             // The server itself says what is wrong with that many columns.
             let list = vec!["NULL"; columns.len()].join(",");
-            let (before, behind) = &self.around_none;
+            let (before, behind) = &of.around_none;
             let text = [&before[..], b"SELECT ", list.as_bytes(), b" FROM DUAL WHERE 1=0", behind].concat();
             return Ok((
                 Inserted::Nothing(self.none.clone()),
                 InPlace { text, one_row: None, finds: Some(rows.len() as u64), tells_no_id: false },
             ));
         }
-        let (before, behind) = &self.around;
+        let (before, behind) = &of.around;
         let mut text = [&before[..], b"VALUES "].concat();
         for (i, row) in rows.iter().enumerate() {
             text.extend_from_slice(if i > 0 { b",(" } else { b"(" });
-            for (n, ((cell, column), name)) in row.iter().zip(columns).zip(&self.names).enumerate() {
-                let target = self.schema.column(name);
-                let literal = selected_literal(&self.facts, column, target, cell.as_deref());
-                match literal {
-                    Ok(literal) => {
-                        text.extend_from_slice(if n > 0 { b"," } else { b"" });
-                        text.extend(literal);
-                    }
-                    Err(what) => return self.refuse(&format!("{what} is read for column `{name}`")),
-                }
+            for (n, ((cell, column), name)) in row.iter().zip(columns).zip(&of.names).enumerate() {
+                text.extend_from_slice(if n > 0 { b"," } else { b"" });
+                text.extend(self.literal(column, name, cell.as_deref())?);
             }
             text.push(b')');
         }
         text.extend_from_slice(behind);
         let in_place = InPlace {
             text: text.clone(),
-            one_row: (rows.len() == 1).then_some(self.duplicates),
+            one_row: (rows.len() == 1).then_some(of.duplicates),
             finds: None,
-            tells_no_id: self.gives_ids(rows)
-                && matches!(self.duplicates, Duplicates::Changed { .. })
-                && !self.sets_last_id,
+            tells_no_id: self.gives_ids(&of.names, rows)
+                && matches!(of.duplicates, Duplicates::Changed { .. })
+                && !of.sets_last_id,
         };
         Ok((Inserted::Values(text), in_place))
     }
 
     /// A row gives a value for the AUTO_INCREMENT column.
-    fn gives_ids(&self, rows: &Cells) -> bool {
+    fn gives_ids(&self, names: &[String], rows: &Cells) -> bool {
         let auto = self.schema.auto_increment().map_or("", |column| column.name.as_str());
-        let at = self.names.iter().position(|name| name.eq_ignore_ascii_case(auto));
+        let at = names.iter().position(|name| name.eq_ignore_ascii_case(auto));
         let given = |row: &Vec<Option<Vec<u8>>>| {
             let cell = at.and_then(|at| row.get(at)).and_then(Option::as_deref);
             cell.is_some_and(|cell| cell != b"0" || self.facts.sql_mode.no_auto_value_on_zero)
@@ -348,7 +360,10 @@ impl InsertSelect {
     }
 
     fn refuse<T>(&self, what: &str) -> Result<T, Refusal> {
-        let what = format!("INSERT … SELECT: {what}");
-        Err(refusal(refusal::INSERT_SELECT, &what, &self.schema.table, self.phase))
+        let (reason, of) = match self.becomes {
+            Becomes::Rows(_) => (refusal::INSERT_SELECT, "INSERT … SELECT"),
+            Becomes::Keys { .. } => (refusal::KEY_NOT_LITERAL, "a key that is an expression"),
+        };
+        Err(refusal(reason, &format!("{of}: {what}"), &self.schema.table, self.phase))
     }
 }

@@ -79,6 +79,7 @@ struct IdPlace {
 /// Plans an INSERT in 0011.
 pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal> {
     let rows = check(cx, insert)?;
+    cx.check_partition()?;
     let keys = rows.keys(cx)?;
     check_resolves(cx, insert)?;
     if keys.len() > 1 && (0..cx.source.len()).any(|i| cx.source.op(i, ":=")) {

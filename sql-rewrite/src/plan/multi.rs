@@ -1,4 +1,4 @@
-//! UPDATE and DELETE of a table list of which one sharded table is written.
+//! UPDATE and DELETE of a table list, of which an UPDATE writes one sharded table; a DELETE may name several references.
 //!
 //! ```text
 //! UPDATE user u JOIN orders o ON o.user_id = u.id SET u.votes = o.total WHERE o.total > 5
@@ -11,31 +11,38 @@
 use super::{Context, Refusal, refusal};
 use crate::{
     splice::Edits,
-    syntax::{Change, Span, TableRef, Targets},
+    syntax::{Binding, Change, Span, TableRef, Targets},
     written::{Written, list},
 };
 
-/// What a statement does to its one sharded table.
-#[derive(Debug, Clone)]
-pub(crate) struct Target {
+/// What a statement does to the sharded table that it writes.
+#[derive(Clone)]
+pub(crate) struct Target<'a> {
     /// The statement, with the assignments to this table only.
     pub(crate) change: Change,
-    /// It writes other tables, too.
+    /// Further references that a DELETE names.
+    pub(crate) also: Vec<Context<'a>>,
+    /// It writes tables that are not sharded, too.
     pub(crate) others: bool,
     /// How it reads other sharded tables that are on their shards, and the tokens of their names.
     pub(crate) beside: (Edits, Vec<Span>),
 }
 
-impl Target {
-    /// The table at `place` among the references.
-    pub(crate) fn new(change: &Change, written: &Written, place: usize) -> Self {
+impl<'a> Target<'a> {
+    /// The tables at `places` among the references, the first one apart from `also`.
+    pub(crate) fn new(change: &Change, written: &Written, places: &[usize], also: Vec<Context<'a>>) -> Self {
         let mut own = change.clone();
         if !written.assigned.is_empty() {
             let assigned = change.assignments.iter().zip(&written.assigned);
-            let to_this = assigned.filter(|(_, table)| **table == Some(place));
+            let to_this = assigned.filter(|(_, table)| table.is_some_and(|table| places.contains(&table)));
             own.assignments = to_this.map(|(assignment, _)| assignment.clone()).collect();
         }
-        Self { change: own, others: written.others(place), beside: (Edits::default(), Vec::new()) }
+        Self { change: own, also, others: written.others(places), beside: (Edits::default(), Vec::new()) }
+    }
+
+    /// Every reference that it writes, `cx` being the first.
+    pub(crate) fn written<'t>(&'t self, cx: &'t Context<'a>) -> impl Iterator<Item = &'t Context<'a>> {
+        std::iter::once(cx).chain(&self.also)
     }
 
     /// Its list can have several tables.
@@ -70,7 +77,7 @@ impl Target {
 
     /// The locks of the key SELECT: those of the statement itself. Where the server cannot name tables there, the
     /// ones that are only read are locked as the written ones are.
-    pub(crate) fn lock(&self, cx: &Context<'_>) -> String {
+    pub(crate) fn lock(&self, cx: &Context<'a>) -> String {
         // MySQL 8.0.1 (release notes).
         let names_tables = !cx.facts.server.mariadb && cx.facts.server.version >= 80_001;
         if cx.locked && self.joins() {
@@ -82,10 +89,15 @@ impl Target {
         }
         let tables = list(cx.parsed, &self.change).into_iter().filter_map(|at| cx.parsed.tables.get(at));
         // Those in derived tables have their own locks.
-        let locked = |table: &&TableRef| *table != cx.target && !self.beside.1.contains(&table.tokens);
+        let written: Vec<&TableRef> = self.written(cx).map(|cx| cx.target).collect();
+        let locked = |table: &&TableRef| {
+            let named = cx.parsed.binding(table) != Binding::Cte && !self.beside.1.contains(&table.tokens);
+            named && !written.contains(table)
+        };
         let others: Vec<&TableRef> = tables.filter(locked).collect();
         let quoted = |table: &TableRef| topology::quote_ident(table.called());
-        let mut lock = format!("FOR UPDATE OF {}", quoted(cx.target));
+        let names: Vec<String> = written.iter().map(|table| quoted(table)).collect();
+        let mut lock = format!("FOR UPDATE OF {}", names.join(", "));
         if !others.is_empty() {
             let names: Vec<String> = others.into_iter().map(quoted).collect();
             lock.push_str(&format!(" FOR SHARE OF {}", names.join(", ")));

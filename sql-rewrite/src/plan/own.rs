@@ -145,7 +145,7 @@ pub(crate) fn own<'a>(cx: &Context<'a>, span: &Span) -> Option<Own<'a>> {
         }
         i += 1;
     }
-    let may_warn = deprecated || strings && columns.iter().any(|column| !compares_with_strings(column));
+    let may_warn = deprecated || strings && columns.iter().any(|column| !compares_with_strings(column.kind));
     Some(Own { columns, may_warn })
 }
 
@@ -158,21 +158,39 @@ fn is_deprecated(cx: &Context<'_>, i: usize) -> bool {
     !cx.facts.server.mariadb && (or || binary || source.op(i, "!") || source.op(i, "&&"))
 }
 
-fn compares_with_strings(column: &Column) -> bool {
+fn compares_with_strings(kind: ColumnKind) -> bool {
     use ColumnKind::{Binary, Enum, Json, Set, Temporal, Text, Timestamp};
-    matches!(column.kind, Text | Binary | Enum | Set | Json | Temporal | Timestamp)
+    matches!(kind, Text | Binary | Enum | Set | Json | Temporal | Timestamp)
 }
 
-/// Whether `span` is a comparison of one column with constants that no NULL passes.
-pub(crate) fn rejects_null(cx: &Context<'_>, span: &Span) -> bool {
+/// A comparison of one column with constants that no NULL passes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compared {
+    /// The token where the column's name begins.
+    pub(crate) at: usize,
+    /// With a string that is no number.
+    strings: bool,
+}
+
+impl Compared {
+    /// Whether it gives no warning for a column of this kind.
+    pub(crate) fn is_silent_for(self, kind: ColumnKind) -> bool {
+        !self.strings || compares_with_strings(kind)
+    }
+}
+
+/// Reads `span` as such a comparison.
+pub(crate) fn compared(cx: &Context<'_>, span: &Span) -> Option<Compared> {
     let source = cx.source;
+    let string = |i: usize| matches!(source.kind(i), Some(TokenKind::String | TokenKind::Param));
+    let strings = span.clone().any(|i| string(i) && !cx.reads_as_number(i));
     let constant = |at: usize| operand(source, at).map(|(_, end)| end);
     let compares = |at: usize| ["=", "<", ">", "<=", ">=", "<>", "!="].iter().any(|op| source.op(at, op));
     let ends = |end: Option<usize>| end == Some(span.end);
     if let Some((_, at)) = column(source, span.start) {
         let (not, at) = (source.word(at, "NOT"), at);
         let verb = if not { at + 1 } else { at };
-        return match () {
+        let fits = match () {
             () if compares(at) => ends(constant(at + 1)),
             () if source.word(verb, "LIKE") => ends(constant(verb + 1)),
             () if source.word(verb, "BETWEEN") => constant(verb + 1)
@@ -185,11 +203,16 @@ pub(crate) fn rejects_null(cx: &Context<'_>, span: &Span) -> bool {
             }
             () => false,
         };
+        return fits.then_some(Compared { at: span.start, strings });
     }
-    constant(span.start)
-        .filter(|at| compares(*at))
-        .and_then(|at| column(source, at + 1))
-        .is_some_and(|(_, end)| end == span.end)
+    let at = constant(span.start).filter(|at| compares(*at))? + 1;
+    let (_, end) = column(source, at)?;
+    (end == span.end).then_some(Compared { at, strings })
+}
+
+/// Whether `span` is a comparison of one column with constants that no NULL passes.
+pub(crate) fn rejects_null(cx: &Context<'_>, span: &Span) -> bool {
+    compared(cx, span).is_some()
 }
 
 impl<'a> Context<'a> {

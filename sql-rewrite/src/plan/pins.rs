@@ -15,7 +15,7 @@ const MARIADB_OWN: &str = "SET STATEMENT sql_mode='NO_AUTO_VALUE_ON_ZERO',time_z
      sql_select_limit=18446744073709551615,sql_big_selects=1,sql_safe_updates=0";
 
 /// For a key SELECT: its conditions are the client's and keep the client's `sql_mode` and time zone.
-const MYSQL_KEYS: &str = "/*+ SET_VAR(sql_big_selects=1) */";
+const MYSQL_KEYS: &str = "SELECT /*+ SET_VAR(sql_big_selects=1) */ ";
 const MARIADB_KEYS: &str = "SET STATEMENT sql_big_selects=1 FOR ";
 
 /// Pins everything. `verb` is the first word of the statement, `rest` what follows it.
@@ -30,13 +30,18 @@ pub(crate) fn own(server: Server, verb: &str, rest: &str) -> Vec<u8> {
 }
 
 /// What stands before a key SELECT, MariaDB's way.
-pub(crate) fn keys_prefix(server: Server) -> String {
-    if server.mariadb { MARIADB_KEYS.to_owned() } else { String::new() }
+pub(crate) fn keys_prefix(server: Server) -> &'static str {
+    if server.mariadb { MARIADB_KEYS } else { "" }
+}
+
+/// The first word of a key SELECT, which may stand behind WITH, and the settings behind it, MySQL's way.
+pub(crate) fn keys_word(server: Server) -> &'static str {
+    if server.mariadb { "SELECT " } else { MYSQL_KEYS }
 }
 
 /// Begins a key SELECT: everything up to its select list.
-pub(crate) fn keys_select(server: Server) -> String {
-    if server.mariadb { format!("{MARIADB_KEYS}SELECT ") } else { format!("SELECT {MYSQL_KEYS} ") }
+fn keys_select(server: Server) -> String {
+    format!("{}{}", keys_prefix(server), keys_word(server))
 }
 
 /// A SELECT of rows that this transaction has just locked, `rest` being what follows the word. It waits for nobody,

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use topology::{ColumnKind, Phase, ShardId, TableSchema, quote_ident};
 
 use super::{
-    Context, Effects, Key, Learnt, LearntKeys, Merge, Program, Refusal, Run, Write,
+    Cells, Context, Effects, Key, Learnt, LearntKeys, Merge, Program, Refusal, Run, Write,
     change::Restricted,
     change_shards::ShardChange,
     dirty_log,
-    insert_select::InsertElsewhere,
+    elsewhere::Elsewhere,
     insert_shards::SplitInsert,
     keys::select_item,
     refusal::{self, refusal},
+    several::ShardDelete,
 };
 use crate::Server;
 
@@ -32,9 +33,11 @@ pub(crate) enum Work {
     },
     /// Statements on shards for the keys that were learnt.
     ShardChange(Box<ShardChange>),
-    /// An INSERT into another table, until its SELECT is planned.
-    Elsewhere(Box<InsertElsewhere>),
-    /// One statement that writes another table.
+    /// The same for a DELETE of several references.
+    ShardDelete(Box<ShardDelete>),
+    /// A statement that writes other tables or none, until its SELECTs are planned.
+    Elsewhere(Box<Elsewhere>),
+    /// One statement that writes other tables or none.
     OtherTable(Vec<u8>),
     /// An INSERT into shards.
     SplitInsert(Box<SplitInsert>),
@@ -119,11 +122,29 @@ impl KeyColumns {
     }
 
     /// Reads the rows of the key SELECT.
-    pub(crate) fn rows(&self, cells: &[Vec<Option<Vec<u8>>>]) -> Result<Vec<KeyRow>, Refusal> {
+    pub(crate) fn rows(&self, cells: &Cells) -> Result<Vec<KeyRow>, Refusal> {
+        self.rows_from(0, cells)
+    }
+
+    /// The same where these columns begin at cell `from`: each key once, whatever else the rows have.
+    pub(crate) fn rows_from(&self, from: usize, cells: &Cells) -> Result<Vec<KeyRow>, Refusal> {
         let key = usize::from(self.numbered);
-        let none = |row: &&Vec<Option<Vec<u8>>>| self.optional && row.get(key).is_some_and(Option::is_none);
-        let rows = cells.iter().filter(|row| !none(row));
-        rows.map(|row| self.row(row).ok_or_else(|| self.unreadable())).collect()
+        let own = cells.iter().map(|row| row.get(from..).unwrap_or_default());
+        let rows = own.filter(|row| !(self.optional && row.get(key).is_some_and(Option::is_none)));
+        let mut seen = std::collections::HashSet::new();
+        let mut found = Vec::with_capacity(cells.len());
+        for row in rows {
+            let row = self.row(row).ok_or_else(|| self.unreadable())?;
+            if seen.insert((row.shard, row.key.clone())) {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many cells of a row are theirs.
+    pub(crate) fn width(&self) -> usize {
+        usize::from(self.numbered) + self.names().len() + self.changed.len()
     }
 
     /// A row of the key SELECT as it could be.
@@ -188,7 +209,7 @@ impl Write {
             Work::Sent(_) => "as sent, mirrored",
             Work::Restricted(_) => "by keys, mirrored",
             Work::OneShard { .. } => "one shard",
-            Work::ShardChange(_) => "by keys on shards",
+            Work::ShardChange(_) | Work::ShardDelete(_) => "by keys on shards",
             Work::Elsewhere(_) | Work::OtherTable(_) => "to another table",
             Work::SplitInsert(_) => "split by shard",
         }
@@ -196,17 +217,26 @@ impl Write {
 
     /// An answer to the needs, to show what would follow.
     pub(crate) fn sample(&self, id: u64) -> Learnt {
-        let columns = match &self.work {
-            Work::Restricted(work) => Some(&work.columns),
-            Work::ShardChange(work) => Some(&work.columns),
-            _ => None,
+        let row = match &self.work {
+            Work::Restricted(work) => work.sample(),
+            Work::ShardChange(work) => work.columns.sample(),
+            Work::ShardDelete(work) => work.sample(),
+            _ => Vec::new(),
         };
-        match (&self.needs, columns) {
-            (super::Needs::Keys { .. }, Some(columns)) => {
-                Learnt::Keys(LearntKeys { rows: vec![columns.sample()], warned: false })
-            }
+        match (&self.needs, row) {
+            (super::Needs::Keys { .. }, row) => Learnt::Keys(LearntKeys { rows: vec![row], warned: false }),
             (super::Needs::SequenceIds { .. }, _) => Learnt::FirstId(id),
             _ => Learnt::Nothing,
+        }
+    }
+
+    /// Conditions warned where they were evaluated for the keys: what tells whether they warn of the rows that were found,
+    /// where that matters. Its warnings take the place of the others.
+    #[must_use]
+    pub fn again(&self, learnt: &LearntKeys) -> Option<Vec<u8>> {
+        match &self.work {
+            Work::ShardDelete(work) if learnt.warned => work.again(learnt),
+            _ => None,
         }
     }
 
@@ -256,6 +286,7 @@ impl Write {
             }
             (Work::Restricted(work), Learnt::Keys(keys)) => work.program(keys),
             (Work::ShardChange(work), Learnt::Keys(keys)) => work.program(keys, log),
+            (Work::ShardDelete(work), Learnt::Keys(keys)) => work.program(keys, log),
             (Work::SplitInsert(work), Learnt::FirstId(first)) => work.program(Some(*first), row_by_row, log),
             (Work::SplitInsert(work), Learnt::Nothing) => work.program(None, row_by_row, log),
             _ => Err(self.too_many.clone()),

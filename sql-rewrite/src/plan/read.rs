@@ -1,15 +1,17 @@
 //! Reads that the shards answer. Each reference to a table whose shards are read gets its own substitute: one
 //! shard where the shard key is given, else a derived table. Other references stay as they are.
 
-use topology::{ShardId, quote_ident};
+use topology::{QualifiedName, ShardId, quote_ident};
 
 use super::{
     ColumnSource, Context, Plan, Refusal, ShardRead, ShardsOf,
     derived::{Derived, check_form, stars},
     functions::AGGREGATES,
+    join_keys::join_keys,
     locking::{self, Locks},
     lossy,
     own::{own, rejects_null},
+    own_subquery::own_subquery,
     partial, pins, refusal,
     restrict::{self, Condition},
     top, unread, zero_dates,
@@ -33,6 +35,7 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
         reads: Vec::new(),
         derived: Vec::new(),
         settled: Vec::new(),
+        ask: Vec::new(),
     };
     let twice = |cx: &Context<'_>| {
         references.iter().filter(|other| other.table().id() == cx.table().id()).count() > 1
@@ -60,9 +63,11 @@ pub(crate) fn read(references: &[Context<'_>], all: &[Context<'_>], locking: boo
     }
     let as_sent = rewrite.derived.is_empty() && !references.iter().any(respells_names);
     let columns = if as_sent { ColumnSource::Rename } else { unread::columns(first)? };
-    let reusable =
-        rewrite.derived.is_empty() || !first.facts.server.mariadb || first.parsed.blocks.len() == 1;
-    Ok(Plan::ShardRead(ShardRead { reads: rewrite.reads, text, locking, columns, reusable }))
+    let subqueries =
+        first.parsed.blocks.len() > 1 || rewrite.derived.iter().any(|derived| !derived.join_keys.is_empty());
+    let reusable = rewrite.derived.is_empty() || !first.facts.server.mariadb || !subqueries;
+    let Rewrite { reads, ask, .. } = rewrite;
+    Ok(Plan::ShardRead(ShardRead { reads, text, locking, columns, reusable, ask }))
 }
 
 /// The statement while its references are substituted.
@@ -74,22 +79,23 @@ struct Rewrite<'r, 'a> {
     derived: Vec<Derived<'a>>,
     /// Tokens that are evaluated where the columns have their own types.
     settled: Vec<Span>,
+    /// Tables about which more should be known.
+    ask: Vec<QualifiedName>,
 }
 
 impl<'a> Rewrite<'_, 'a> {
     fn substitute(&mut self, cx: &Context<'a>) -> Result<(), Refusal> {
-        if cx.target.qualified {
-            return cx.refuse(refusal::PARTITION, "a PARTITION clause");
-        }
+        cx.check_partition()?;
         let conditions = restrict::conditions(cx);
         let every = || cx.table().numbered_shards().map(|(id, _)| id).collect();
         let shards: Vec<ShardId> = restrict::shards(cx, &conditions, self.all).unwrap_or_else(every);
         self.reads.push(ShardsOf { table: cx.table().id().clone(), shards: shards.clone() });
         // Under LOCK TABLES a shard cannot have the alias that lets the rest of the text stand.
         if let ([shard], false) = (shards.as_slice(), cx.locked) {
-            let mut factor = cx.table().shard(*shard).quoted();
+            let mut factor = Text::from(cx.table().shard(*shard).quoted());
+            factor.push(cx.partition());
             if cx.target.alias.is_none() {
-                factor.push_str(&format!(" AS {}", quote_ident(&cx.target.name)));
+                factor.push(format!(" AS {}", quote_ident(&cx.target.name)));
             }
             self.place(cx, factor);
             return Ok(());
@@ -108,6 +114,11 @@ impl<'a> Rewrite<'_, 'a> {
                 derived.first = top::first(cx);
                 partial::aggregate(&mut derived, &mut self.edits);
             }
+            if !self.locking {
+                let keys = join_keys(cx, &conditions, derived.shards.len(), self.all, &self.edits);
+                derived.join_keys = keys.conditions;
+                self.ask.extend(keys.unknown);
+            }
             self.settled.extend(lossy::sort_keys(&mut derived, &mut self.edits));
             let given = lossy::other_faces(&mut derived, self.all, &self.settled, &mut self.edits);
             self.settled.extend(given);
@@ -119,12 +130,12 @@ impl<'a> Rewrite<'_, 'a> {
     }
 
     /// Puts `factor` in the place of the table's name.
-    fn place(&mut self, cx: &Context<'_>, factor: impl Into<Text>) {
+    fn place(&mut self, cx: &Context<'_>, factor: Text) {
         if cx.target.is_statement {
             let at = cx.target.tokens.start - 1;
             self.edits.replace(cx.source.byte_range(&(at..at + 1)), "SELECT * FROM");
         }
-        self.edits.replace(cx.source.byte_range(&cx.target.tokens), factor);
+        self.edits.replace(cx.source.byte_range(&cx.target.rows()), factor);
     }
 
     /// Moves conditions on the reference alone into its branches, where they find their indexes and types; says
@@ -134,9 +145,10 @@ impl<'a> Rewrite<'_, 'a> {
         let key = cx.schema.primary_key.first().and_then(|name| cx.schema.column(name));
         let mut all = true;
         for condition in conditions {
-            let moves = own(cx, &condition.span).is_some_and(|own| {
-                !own.may_warn || own.columns.iter().any(|column| lossy::loses_type(column))
-            });
+            let moves = match own(cx, &condition.span) {
+                Some(own) => !own.may_warn || own.columns.iter().any(|column| lossy::loses_type(column)),
+                None => self.moves_subquery(cx, condition),
+            };
             let stays = match key {
                 Some(key) if condition.nullable && rejects_null(cx, &condition.span) => {
                     format!("{}{} IS NOT NULL", cx.qualifier(), quote_ident(&key.name))
@@ -158,6 +170,16 @@ impl<'a> Rewrite<'_, 'a> {
         self.settled.extend(derived.moved.iter().cloned());
         derived.show_nameable();
         all
+    }
+
+    fn moves_subquery(&mut self, cx: &Context<'a>, condition: &Condition) -> bool {
+        if self.locking || condition.nullable {
+            return false;
+        }
+        own_subquery(cx, &condition.span, self.all).unwrap_or_else(|unknown| {
+            self.ask.extend(unknown);
+            false
+        })
     }
 
     /// Lets rows of derived tables be grouped and counted once as those of the table itself.
@@ -229,7 +251,7 @@ fn shown(derived: &Derived<'_>) -> String {
 }
 
 /// The named tables of a FROM, in order, if it has no other factors.
-fn factors(joined: &Joined) -> Option<Vec<usize>> {
+pub(crate) fn factors(joined: &Joined) -> Option<Vec<usize>> {
     match joined {
         Joined::Other => None,
         Joined::Table(at) => Some(vec![*at]),

@@ -21,19 +21,19 @@ macro_rules! reasons {
 
 reasons! {
     NOT_UNDERSTOOD "not-understood" "write it in a simpler form; SQL.md lists what is understood";
-    SEVERAL_TABLES "several-sharded-tables" "write one sharded table at a time; in 0011 INSERT … VALUES names no other one";
-    SEVERAL_REFERENCES "several-references" "in 0011 name the sharded table once in a write, and write one reference to it";
+    SEVERAL_TABLES "several-sharded-tables" "write one sharded table at a time, but by DELETE those in the same phase; in 0011 INSERT … VALUES names no other one";
+    SEVERAL_REFERENCES "several-references" "in 0011 name the sharded table once in a write; a DELETE may name several references, if it deletes from each";
     MULTI_TABLE "multi-table-write" "write one table at a time; for ORDER BY and LIMIT use the form for one table, or select the keys first";
     SUBQUERY "subquery-in-where" "run the subquery first and give its result as literals";
     VOLATILE "volatile-where" "compute the value first and give it as a literal";
     INSERT_SELECT "insert-select" "read the rows first and insert them with VALUES";
     READ_IN_WRITE "sharded-table-read-in-write" "UNLOCK TABLES first, or read the rows first and give them as literals";
-    READ_IN_EXPRESSION "subquery-in-set" "run it as a SELECT of its own";
+    READ_IN_EXPRESSION "subquery-in-set" "run it as a SELECT of its own, or set a user variable by it";
     RETURNING "returning" "leave RETURNING out and read the row by its key; in 0011 rows of one shard can be returned, under plain column names";
-    PARTITION "partition-clause" "leave the PARTITION clause out";
+    PARTITION "partition-clause" "leave the PARTITION clause out, or give the shards the partitions of the table (back in 1100)";
     OTHER_UNIQUE_KEY "other-unique-key" "use INSERT or UPDATE by primary key; in 0011 IGNORE, REPLACE and ON DUPLICATE KEY UPDATE need the shard key in every unique key";
     REPLACES_ITSELF "replaces-itself" "give each key and each unique value once";
-    KEY_NOT_LITERAL "key-not-literal" "give the primary key and the shard key as literals or parameters, with ON DUPLICATE KEY UPDATE also columns of other unique keys";
+    KEY_NOT_LITERAL "key-not-literal" "give the primary key and the shard key as literals, parameters or expressions of these, with ON DUPLICATE KEY UPDATE also columns of other unique keys";
     KEY_RANGE "key-out-of-range" "the key does not fit its column";
     KEY_TYPE "key-type" "primary keys of this type are not supported; the readiness report names them";
     KEY_MISSING "key-missing" "give the primary key and the shard key in the column list";

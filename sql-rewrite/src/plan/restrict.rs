@@ -10,7 +10,7 @@
 use topology::{ColumnKind, ShardId};
 
 use super::Context;
-use crate::syntax::{Conjunct, JoinKind, Joined, Span, and_parts, column, conjunct};
+use crate::syntax::{Conjunct, JoinKind, Joined, Source, Span, and_parts, column, conjunct};
 
 /// An expression that is true of every row that matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,13 +52,32 @@ impl Walk<'_> {
                         outer.iter().map(|condition| Condition { nullable: true, ..condition.clone() });
                     outer.chain(on.iter().cloned()).collect()
                 };
-                let (left, right) = match join.kind {
+                let (mut left, mut right) = match join.kind {
                     JoinKind::Inner => (both(), both()),
                     JoinKind::Left => (outer.clone(), optional()),
                     JoinKind::Right => (optional(), outer.clone()),
                 };
+                if join.kind != JoinKind::Left {
+                    self.hold(&join.right, &mut left);
+                }
+                if join.kind != JoinKind::Right {
+                    self.hold(&join.left, &mut right);
+                }
                 self.reach(&join.left, left).or_else(|| self.reach(&join.right, right))
             }
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// What is true of all rows of `joined`, by its own joins.
+    fn hold(&self, joined: &Joined, conditions: &mut Vec<Condition>) {
+        if let Joined::Join(join) = joined
+            && join.kind == JoinKind::Inner
+        {
+            conditions.extend(join.on.iter().flat_map(self.parts));
+            self.hold(&join.left, conditions);
+            self.hold(&join.right, conditions);
         }
     }
 }
@@ -104,13 +123,16 @@ pub(crate) fn shards(
 
 /// The pairs of names that a condition says are equal.
 fn equalities(cx: &Context<'_>, conditions: &[Condition]) -> Vec<(Vec<String>, Vec<String>)> {
-    let source = cx.source;
-    let both = |span: &Span| {
-        let (left, at) = column(source, span.start)?;
-        let (right, end) = column(source, at + 1).filter(|_| source.op(at, "="))?;
-        (end == span.end).then_some((left, right))
-    };
-    conditions.iter().filter_map(|condition| both(&condition.span)).collect()
+    let name = |at: usize| cx.source.dotted(at).map(|(parts, _)| parts);
+    let both = |(left, right)| Some((name(left)?, name(right)?));
+    conditions.iter().filter_map(|condition| equality(cx.source, &condition.span).and_then(both)).collect()
+}
+
+/// The tokens where the two names of `a = b` begin.
+pub(crate) fn equality(source: Source<'_>, span: &Span) -> Option<(usize, usize)> {
+    let (_, at) = column(source, span.start)?;
+    let (_, end) = column(source, at + 1).filter(|_| source.op(at, "="))?;
+    (end == span.end).then_some((span.start, at + 1))
 }
 
 /// The sharded table's column that `parts` names beside `cx`, if integers compare with it exactly.

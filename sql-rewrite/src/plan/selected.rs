@@ -139,6 +139,8 @@ fn check_stored_alike(
         Holds::Utf8mb4 | Holds::Utf8mb3 => !matches!(kind, Binary | Bit),
         Holds::Date | Holds::Time | Holds::DateTime | Holds::Timestamp if kind == Text => true,
         _ if !matches!(kind, Temporal | Timestamp) || !is_whole(cell, &name) => false,
+        // What does not fit is an error that shows the value as its own type has it.
+        Holds::Date | Holds::DateTime if kind == Timestamp && !fits_timestamp(cell) => false,
         Holds::Date => !is("time") && !is("year"),
         Holds::Time => is("time"),
         Holds::DateTime => is("datetime") || is("timestamp"),
@@ -155,6 +157,12 @@ fn is_whole(cell: &[u8], column_type: &str) -> bool {
     let precision = column_type.split_once('(').and_then(|(_, rest)| rest.trim_end_matches(')').parse().ok());
     let zero = whole.starts_with("0000") || whole.contains("-00");
     !zero && fraction.len() <= precision.unwrap_or(0)
+}
+
+/// Whether the year is one that a TIMESTAMP holds in any time zone.
+fn fits_timestamp(cell: &[u8]) -> bool {
+    let year = cell.get(..4).and_then(|year| std::str::from_utf8(year).ok()?.parse::<u16>().ok());
+    year.is_some_and(|year| (1971..=2037).contains(&year))
 }
 
 fn string(facts: &Facts, holds: Holds, cell: &[u8]) -> Result<Vec<u8>, &'static str> {
@@ -252,6 +260,8 @@ mod tests {
             ((12, 0, 6), 63, DATETIME, "2024-02-29 10:11:12.123456"),
             ((12, 0, 0), 63, DATETIME, "2024-00-29 10:11:12"),
             ((12, 0, 0), 63, ("date", ColumnKind::Temporal), "2024-02-29 10:11:12"),
+            ((12, 0, 3), 63, STAMP, "9999-12-31 23:59:59"),
+            ((10, 0, 0), 63, STAMP, "1970-01-01"),
             ((13, 0, 0), 63, TEXT, "2024"),
             ((16, 0, 0), 63, INT, "a"),
             ((255, 0, 0), 63, BINARY, "a"),

@@ -40,15 +40,18 @@ impl Reader<'_> {
             }
             () if source.word(0, "WITH") => {
                 let after = self.with_clause(0, source.len())?;
-                if source.any_word(after, &["UPDATE", "DELETE"]) {
-                    return Err("WITH before UPDATE or DELETE".to_owned());
+                match () {
+                    () if source.word(after, "UPDATE") => self.update(after),
+                    () if source.word(after, "DELETE") => self.delete(after),
+                    () => {
+                        self.body(&(after..source.len()), Role::Whole)?;
+                        Ok(Shape::Query)
+                    }
                 }
-                self.body(&(after..source.len()), Role::Whole)?;
-                Ok(Shape::Query)
             }
             () if source.any_word(0, &["INSERT", "REPLACE"]) => self.insert(),
-            () if source.word(0, "UPDATE") => self.update(),
-            () if source.word(0, "DELETE") => self.delete(),
+            () if source.word(0, "UPDATE") => self.update(0),
+            () if source.word(0, "DELETE") => self.delete(0),
             () => self.other(),
         }
     }

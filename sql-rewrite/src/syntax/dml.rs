@@ -19,13 +19,9 @@ impl Reader<'_> {
         if source.word(at, "INTO") {
             at += 1;
         }
-        let mut table = self.named_table(at, "INSERT")?;
-        at = table.tokens.end;
-        if source.word(at, "PARTITION") && source.op(at + 1, "(") {
-            table.qualified = true;
-            at = source.next(at + 1);
-        }
-        table.factor = table.tokens.start..at;
+        let mut table = self.partitioned_table(at, "INSERT")?;
+        at = table.partition.end;
+        table.factor = table.rows();
         self.add_table(table);
         let columns = self.insert_columns(&mut at)?;
         let end = source.len();
@@ -184,10 +180,10 @@ impl Reader<'_> {
         (at, ignore)
     }
 
-    /// From UPDATE on.
-    pub(super) fn update(&mut self) -> Result<Shape, NotUnderstood> {
+    /// From UPDATE on, which stands at `verb`.
+    pub(super) fn update(&mut self, verb: usize) -> Result<Shape, NotUnderstood> {
         let source = self.source;
-        let (start, ignore) = self.modifiers(1);
+        let (start, ignore) = self.modifiers(verb + 1);
         let end = source.len();
         let (set, _) = self.table_list(start, end, None)?;
         if !source.word(set, "SET") {
@@ -197,14 +193,14 @@ impl Reader<'_> {
         let stop = source.find(&(set + 1..end), |i| source.any_word(i, &CHANGE_CLAUSES));
         let assignments = self.assignments(&(set + 1..stop))?;
         let change = self.change_clauses(start..set, targets, stop)?;
-        Ok(Shape::Update(Box::new(Change { ignore, assignments, ..change })))
+        Ok(Shape::Update(Box::new(Change { with: 0..verb, ignore, assignments, ..change })))
     }
 
-    /// From DELETE on.
-    pub(super) fn delete(&mut self) -> Result<Shape, NotUnderstood> {
+    /// From DELETE on, which stands at `verb`.
+    pub(super) fn delete(&mut self, verb: usize) -> Result<Shape, NotUnderstood> {
         let source = self.source;
         let end = source.len();
-        let (at, ignore) = self.modifiers(1);
+        let (at, ignore) = self.modifiers(verb + 1);
         let from = source.find(&(at..end), |i| source.word(i, "FROM"));
         let using = source.find(&(at..end), |i| {
             source.word(i, "USING") && !source.op(i + 1, "(") || source.any_word(i, &CHANGE_CLAUSES)
@@ -224,7 +220,7 @@ impl Reader<'_> {
             () => return Err("DELETE from a list of tables".to_owned()),
         };
         let change = self.change_clauses(list..after, targets, after)?;
-        Ok(Shape::Delete(Box::new(Change { ignore, ..change })))
+        Ok(Shape::Delete(Box::new(Change { with: 0..verb, ignore, ..change })))
     }
 
     /// `a, app.b, c.*`.
@@ -255,6 +251,7 @@ impl Reader<'_> {
         let source = self.source;
         let end = source.len();
         let mut change = Change {
+            with: 0..0,
             from,
             targets,
             ignore: false,

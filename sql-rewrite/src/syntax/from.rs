@@ -177,14 +177,10 @@ impl Reader<'_> {
             let after = self.derived_alias(close + 1, end)?;
             return Ok((after, Joined::Other));
         }
-        let mut table = self.named_table(at, "a list of tables")?;
-        let mut after = table.tokens.end;
+        let mut table = self.partitioned_table(at, "a list of tables")?;
+        let mut after = table.partition.end;
         if source.op(after, "(") {
             return self.unexpected(at, "a list of tables: a function there");
-        }
-        if source.word(after, "PARTITION") && source.op(after + 1, "(") {
-            table.qualified = true;
-            after = source.next(after + 1);
         }
         if source.word(after, "FOR") && !source.any_word(after + 1, &["UPDATE", "SHARE"]) {
             return self.unexpected(after + 1, "a list of tables");
@@ -299,10 +295,21 @@ impl Reader<'_> {
             tokens: at..end,
             alias: None,
             factor: at..end,
-            qualified: false,
+            partition: end..end,
             index_hints: end..end,
             block: None,
             is_statement: false,
         })
+    }
+
+    /// A table's name, and `PARTITION (…)` behind it.
+    pub(super) fn partitioned_table(&self, at: usize, place: &str) -> Result<TableRef, NotUnderstood> {
+        let source = self.source;
+        let table = self.named_table(at, place)?;
+        let end = table.tokens.end;
+        if source.word(end, "PARTITION") && source.op(end + 1, "(") {
+            return Ok(TableRef { partition: end..source.next(end + 1), ..table });
+        }
+        Ok(table)
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct TableRef {
     pub(crate) alias: Option<String>,
     /// From the name to the end of the factor: alias, `PARTITION (…)`, index hints.
     pub(crate) factor: Span,
-    /// Something but an alias follows the name: `PARTITION (…)`, `FOR SYSTEM_TIME`.
-    pub(crate) qualified: bool,
+    /// `PARTITION (…)`, behind the name.
+    pub(crate) partition: Span,
     /// Index hints (`FORCE INDEX (…)`), behind the alias.
     pub(crate) index_hints: Span,
     /// Index into [`Parsed::blocks`] of the SELECT that it belongs to.
@@ -97,6 +97,11 @@ pub(crate) enum Binding {
 }
 
 impl TableRef {
+    /// The name and its `PARTITION (…)`.
+    pub(crate) fn rows(&self) -> Span {
+        self.tokens.start..self.partition.end
+    }
+
     /// The name by which the statement's expressions know it.
     pub(crate) fn called(&self) -> &str {
         self.alias.as_deref().unwrap_or(&self.name)
@@ -208,6 +213,8 @@ pub(crate) struct Row {
 /// An UPDATE or DELETE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
+    /// `WITH …` before the verb; empty if there is none.
+    pub(crate) with: Span,
     /// The table list.
     pub(crate) from: Span,
     /// Which of its tables are written.

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use sql_rewrite::{Charset, Facts, Server, SqlMode, TableLock, TableView, Value};
-use topology::{Column, ColumnKind, Generated, Phase, ShardedTable, TableId, TableSchema, UniqueKey};
+use sql_rewrite::{Charset, Facts, Neighbour, Server, SqlMode, TableLock, TableView, Value, Views};
+use topology::{
+    Column, ColumnKind, Generated, Phase, QualifiedName, ShardedTable, TableId, TableSchema, UniqueKey,
+};
 
 pub const PHASES: [Phase; 4] = [Phase::Legacy, Phase::DualWrite, Phase::ShardRead, Phase::Shards];
 
@@ -64,6 +66,7 @@ pub fn table(
                 partial: false,
             })
             .collect(),
+        partitioned_alike: id == "page",
     }
 }
 
@@ -182,17 +185,42 @@ pub fn locked_view(
 }
 
 /// All tables in one phase but for the one to which the case gives another.
-pub fn view_of(
-    case: &Case,
-    schemas: &[TableSchema],
-    phase: Phase,
-) -> impl Fn(&TableId) -> Option<TableView> + use<> {
+pub fn view_of(case: &Case, schemas: &[TableSchema], phase: Phase) -> impl Views + use<> {
     let all = locked_view(schemas, phase, locks(case));
     let other = option(&case.options, "phase").and_then(|text| text.split_once(' '));
     let other = other.map(|(table, phase)| (table.to_owned(), phase.parse().unwrap()));
-    move |id| {
+    let tables = move |id: &TableId| {
         let own = other.as_ref().filter(|(table, _)| table == id.as_str()).map(|(_, phase)| *phase);
         all(id).map(|view| TableView { phase: own.unwrap_or(view.phase), ..view })
+    };
+    BesideOrders { tables, uncommitted: option(&case.options, "uncommitted").is_some() }
+}
+
+/// The columns of `app.orders`, a table that is not sharded.
+const ORDERS: [&str; 5] =
+    ["id BIGINT NOT NULL", "user_id BIGINT", "total INT", "name VARCHAR(50)", "user INT"];
+
+struct BesideOrders<F> {
+    tables: F,
+    uncommitted: bool,
+}
+
+impl<F: Fn(&TableId) -> Option<TableView>> Views for BesideOrders<F> {
+    fn table(&self, id: &TableId) -> Option<TableView> {
+        (self.tables)(id)
+    }
+
+    fn reads_snapshots(&self) -> bool {
+        !self.uncommitted
+    }
+
+    fn neighbour(&self, name: &QualifiedName) -> Neighbour {
+        let columns = ORDERS.map(|column| format!("  `{}", column.replacen(' ', "` ", 1))).join(",\n");
+        let definition = format!("CREATE TABLE `orders` (\n{columns}\n) ENGINE=InnoDB");
+        match name.to_string().as_str() {
+            "app.orders" => Neighbour::read(definition.as_bytes()),
+            _ => Neighbour::Unsteady,
+        }
     }
 }
 

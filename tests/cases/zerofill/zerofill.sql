@@ -34,6 +34,17 @@ SELECT d.b + 1, d.id FROM (SELECT badge AS b, id FROM user) d WHERE d.b > 100;
 SELECT o.id FROM orders o WHERE o.id IN (SELECT badge / 37 FROM user);
 SELECT id FROM user a WHERE a.badge IN (SELECT badge FROM user b WHERE b.id < 9) OR a.id = 5;
 
+-- case zerofill: among its like
+UPDATE user SET badge = id * 37 WHERE id % 5 > 0;
+SELECT id, CAST(badge AS SIGNED), CAST(badge AS DECIMAL(12,2)), CONVERT(badge, UNSIGNED), FIELD(badge, 37, 74), GREATEST(badge, 100), LEAST(badge, age, 9), NULLIF(badge, 74), HEX(badge) FROM user;
+SELECT u.id, u.badge IS TRUE, u.badge IS NOT FALSE, u.badge IS UNKNOWN, SEC_TO_TIME(u.badge), o.id FROM user u JOIN orders o ON o.user_id = u.id;
+SELECT id, LAG(badge) OVER (ORDER BY id), LEAD(badge, 2) OVER (ORDER BY id) FROM user;
+SELECT u.id, o.id FROM user u JOIN orders o ON o.user_id = u.id WHERE u.id BETWEEN 3 AND 30 AND (u.badge = 185 XOR o.id = 3);
+-- refused 0111 0011
+SELECT id, JSON_ARRAY(badge, id), JSON_OBJECT('b', badge), JSON_SET('{"a": 1}', '$.a', badge) FROM user;
+-- refused 0111 0011
+SELECT id, CONCAT(GREATEST(badge, 100)), LENGTH(NULLIF(badge, 74)) FROM user;
+
 -- case zerofill: its text
 UPDATE user SET badge = id * 37 WHERE id % 5 > 0;
 UPDATE user SET badge = 12345678 WHERE id = 7;

@@ -98,14 +98,16 @@ impl Writer<'_> {
         let total = seq!["ORDER BY ", seq![loose.clone(), ", "].maybe(), keys];
         let peers = seq!["ORDER BY ", loose, self.random.word(&["", " DESC"])];
         let class = *self.random.pick(&[Class::Int, Class::Text, Class::Decimal]);
+        // Of a label behind LAG and LEAD MySQL tells another type when it prepares than when it runs.
+        let moved = self.leaf(&without_labels(scope), class);
         let value = self.leaf(scope, class);
         let number = self.small(scope);
         match self.random.below(10) {
             0 => seq!["ROW_NUMBER() OVER (", partition, total, ")"],
             1 => seq!["RANK() OVER (", partition, peers, ")"],
             2 => seq!["DENSE_RANK() OVER (", partition, peers, ")"],
-            3 => seq!["LAG(", value, ") OVER (", partition, total, ")"],
-            4 => seq!["LEAD(", value, ", 2) OVER (", partition, total, ")"],
+            3 => seq!["LAG(", moved, ") OVER (", partition, total, ")"],
+            4 => seq!["LEAD(", moved, ", 2) OVER (", partition, total, ")"],
             5 => seq!["FIRST_VALUE(", value, ") OVER (", partition, total, ")"],
             6 => seq!["SUM(", number, ") OVER (", partition, peers, ")"],
             7 => seq!["COUNT(", value, ") OVER (", partition, ")"],

@@ -153,11 +153,9 @@ impl Writer<'_> {
         let pairs: Vec<String> = scope
             .fields(|field| field.class != Class::Json)
             .flat_map(|(source, field)| {
-                outer.fields(|other| other.class == field.class && other.collation == field.collation).map(
-                    move |(other, name)| {
-                        format!("{}.{} = {}.{}", source.alias, field.name, other.alias, name.name)
-                    },
-                )
+                outer.fields(|other| other.is_like(field)).map(move |(other, name)| {
+                    format!("{}.{} = {}.{}", source.alias, field.name, other.alias, name.name)
+                })
             })
             .collect();
         if pairs.is_empty() || self.random.chance(35) {
@@ -186,8 +184,7 @@ impl Writer<'_> {
     pub fn column_subquery(&mut self, outer: &Scope, like: &Field) -> Node {
         self.depth += 1;
         let (from, scope) = self.inner_table();
-        let column =
-            self.field(&scope, |field| field.class == like.class && field.collation == like.collation);
+        let column = self.field(&scope, |field| field.is_like(like));
         let item = column.map_or_else(|| self.value_of(like), |(name, _)| name);
         let filter = self.correlated(&scope, outer);
         self.depth -= 1;

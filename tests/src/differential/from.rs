@@ -147,10 +147,7 @@ impl<'a> Writer<'a> {
         for (source, field) in before.iter().flat_map(|source| source.fields.iter().map(move |f| (source, f)))
         {
             for other in &last.fields {
-                let alike = field.class == other.class && field.collation == other.collation;
-                // A DATETIME that no TIMESTAMP can be is an error in a write, if the server looks at it.
-                let alike = alike && (field.class != Class::DateTime || field.kind == other.kind);
-                if alike && field.class != Class::Json {
+                if field.is_like(other) && field.class != Class::Json {
                     let key = source.is_key(field) || last.is_key(other);
                     let pair = format!("{}.{} = {}.{}", source.alias, field.name, last.alias, other.name);
                     pairs.extend(std::iter::repeat_n(pair, if key { 8 } else { 1 }));

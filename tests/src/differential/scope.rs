@@ -74,6 +74,15 @@ impl Field {
         }
     }
 
+    /// Whether comparing it with the other one gives the same by whatever plan. A DATETIME that no TIMESTAMP can be is an
+    /// error in a write where the server looks it up in a key, and none where it compares row by row.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.class == other.class
+            && self.collation == other.collation
+            && (self.class != Class::DateTime || self.kind == other.kind)
+    }
+
     /// A column of a table with values to be stored in it.
     #[must_use]
     pub fn stored(column: &Column) -> Self {
