@@ -170,6 +170,7 @@ impl GateCache {
                 None => snapshot.is_fresh(),
             },
             Err(GateUnavailable::NoGateYet { .. }) => Instant::now() >= first_gate_deadline,
+            Err(GateUnavailable::Locked { .. }) => false,
             Err(_) => view.sent.is_some_and(|sent| sent >= called),
         };
         self.wait(table, deadline, enough).await
@@ -192,6 +193,7 @@ impl GateCache {
         let enough = |view: &View| match &view.found {
             Ok(snapshot) if snapshot.phase().is_none() => false,
             Ok(snapshot) => snapshot.epoch() > stale || after_call(view),
+            Err(GateUnavailable::Locked { .. }) => false,
             Err(_) => after_call(view),
         };
         let snapshot = self.wait(table, deadline, enough).await?;

@@ -145,7 +145,8 @@ pub enum GateUnavailable {
         /// What is wrong.
         error: SchemaError,
     },
-    /// The gate is locked by something else than a flip.
+    /// The gate stayed locked for as long as the statement may wait: by something else than a flip, or by a flip
+    /// on a home that writes to its disk very slowly.
     #[error(
         "the gate `{gate}` of table `{table}` is locked by another connection: {error}; nothing was run: retry"
     )]

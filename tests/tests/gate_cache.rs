@@ -79,6 +79,7 @@ tests::on_both_servers!(
     foreign,
     home_away,
     no_gate_yet,
+    a_slow_flip,
     lookers,
     shapes,
     wake_up,
@@ -243,6 +244,34 @@ async fn no_gate_yet(rig: &mut Rig) -> Outcome {
     let (snapshot, made) = tokio::join!(cache.confirmed(rig.table.id()), making);
     made?;
     assert_eq!(snapshot?.gate, one);
+    tasks.shutdown().await;
+    Ok(())
+}
+
+/// A flip that waits in front of the gate for longer than one look is waited for, not told as an error.
+async fn a_slow_flip(rig: &mut Rig) -> Outcome {
+    let (one, two) = (rig.open(1, Phase::Legacy), rig.open(2, Phase::DualWrite));
+    rig.create(&one).await?;
+    let (cache, tasks) = rig.start();
+    cache.confirmed(rig.id()).await?;
+    let mut holder = rig.home.connect().await?;
+    holder.query_drop("BEGIN").await?;
+    holder.query_drop(one.probe_sql(rig.kind == Kind::MariaDb)).await?;
+    let id = rig.id().clone();
+    let reading = async {
+        // Behind the flip.
+        sleep(Duration::from_millis(500)).await;
+        tokio::join!(cache.confirm_now(&id), cache.refresh(&id, Epoch(1), soon()))
+    };
+    let ending = async {
+        sleep(Duration::from_secs(3)).await;
+        holder.query_drop("COMMIT").await
+    };
+    let (flipped, (confirmed, refreshed), ended) = tokio::join!(rig.rename(&one, &two), reading, ending);
+    flipped?;
+    ended?;
+    assert_eq!(confirmed?.gate, two);
+    assert_eq!(refreshed?.gate, two);
     tasks.shutdown().await;
     Ok(())
 }
