@@ -253,6 +253,7 @@ impl Session {
 
     /// COM_STMT_PREPARE: home prepares the client's own text, whatever it names.
     pub(crate) async fn prepare(&mut self, command: &Packet) -> Flow<()> {
+        self.last_prepared = None;
         let payload = command.payload();
         let range = query::prepare_text(payload).map_err(|error| Fault::Client(error.into()))?;
         let sql = &payload[range];
@@ -273,6 +274,7 @@ impl Session {
                 return Ok(());
             }
         };
+        self.last_prepared = Some(answer.ok.statement_id);
         self.diagnostics.prepared(false, answer.ok.warnings > 0, self.server.mariadb);
         self.reply_prepared(&answer);
         if mentions || only_asks {

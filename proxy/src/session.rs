@@ -14,7 +14,7 @@ use wire::{
     capabilities::bits,
     leg::Head,
     own::{self, Answer},
-    packet::ErrInfo,
+    packet::{ErrInfo, prepare},
 };
 
 use crate::{
@@ -32,6 +32,9 @@ use crate::{
 /// The largest command: what the protocol's `max_allowed_packet` allows at most. Home has its own,
 /// lower limit and answers for it.
 const COMMAND_MAX: usize = 1 << 30;
+
+/// No statement has this id: servers count them up from 1.
+const NO_STATEMENT: u32 = prepare::LAST_PREPARED - 1;
 
 /// Answers to Shunt's own statements are small; the largest are the keys of one statement.
 pub(crate) const OWN_ANSWER_MAX: usize = 64 << 20;
@@ -51,6 +54,8 @@ pub(crate) struct Session {
     pub facts: Option<SessionFacts>,
     /// Of the client's binary protocol.
     pub prepared: PreparedStatements,
+    /// What the client prepared last, if that went well.
+    pub last_prepared: Option<u32>,
     /// Of the client's PREPARE, by lower-case name: the text.
     pub text_prepared: HashMap<Vec<u8>, Vec<u8>>,
     /// `SET TRANSACTION` that the next transaction will use up.
@@ -107,6 +112,7 @@ impl Session {
             user: login.user.clone(),
             facts: None,
             prepared: HashMap::new(),
+            last_prepared: None,
             text_prepared: HashMap::new(),
             one_shots: Vec::new(),
             one_shots_in_use: false,
@@ -148,11 +154,11 @@ impl Session {
                 self.prepare(&command).await
             }
             Command::STMT_EXECUTE => {
-                let command = self.take_command(head).await?;
+                let command = self.take_prepared_command(head).await?;
                 self.execute_prepared(&command).await
             }
             Command::STMT_SEND_LONG_DATA | Command::STMT_CLOSE | Command::STMT_RESET => {
-                let command = self.take_command(head).await?;
+                let command = self.take_prepared_command(head).await?;
                 self.note_prepared(&command)?;
                 self.relay.packet(&command).await?;
                 if head.command == Command::STMT_RESET {
@@ -177,9 +183,27 @@ impl Session {
         Ok(command)
     }
 
+    /// Takes a command that carries the id of a prepared statement. "The last one" becomes the client's last: home's
+    /// may be one that Shunt prepared for itself.
+    async fn take_prepared_command(&mut self, head: Head) -> Flow<Packet> {
+        let mut command = self.take_command(head).await?;
+        let payload = command.payload_mut();
+        let id = prepare::statement_id(payload).map_err(|error| Fault::Client(error.into()))?;
+        if self.server.mariadb && id == prepare::LAST_PREPARED {
+            let last = self.last_prepared.unwrap_or(NO_STATEMENT);
+            prepare::patch_statement_id(payload, last).map_err(|error| Fault::Client(error.into()))?;
+        }
+        Ok(command)
+    }
+
     /// A command without SQL.
     async fn relay_other(&mut self, head: Head) -> Flow<()> {
-        let summary = self.relay.command(head).await?;
+        let summary = if head.command == Command::STMT_FETCH {
+            let command = self.take_prepared_command(head).await?;
+            self.relay.packet(&command).await?
+        } else {
+            self.relay.command(head).await?
+        };
         let failed = summary.error.is_some();
         match head.command {
             Command::STATISTICS => {}
@@ -249,6 +273,7 @@ impl Session {
     pub(crate) fn forget(&mut self) {
         self.facts = None;
         self.prepared.clear();
+        self.last_prepared = None;
         self.text_prepared.clear();
         self.one_shots.clear();
         self.one_shots_in_use = false;

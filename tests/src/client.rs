@@ -87,7 +87,8 @@ pub enum Reply {
 /// What a prepared statement's preparation answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    id: u32,
+    /// By which it is executed.
+    pub id: u32,
     /// Column definitions of the result set, as of now.
     pub columns: Vec<Column>,
     /// Definitions of the parameters.

@@ -11,13 +11,25 @@ use mysql_async::{Conn, prelude::Queryable};
 use tests::{
     Outcome,
     bench::Bench,
-    client::{Client, DEPRECATE_EOF, MULTI_STATEMENTS, Reply},
+    client::{Client, DEPRECATE_EOF, MULTI_STATEMENTS, Prepared, Reply},
     servers::Kind,
 };
 use topology::{Phase, Side};
 
+use wire::packet::prepare::LAST_PREPARED;
+
 const SCHEMA: &str = "smuggling";
 const PHASES: [Phase; 3] = [Phase::DualWrite, Phase::ShardRead, Phase::Shards];
+
+/// How an attack is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Text,
+    Prepared,
+    /// Prepared, and executed as "the statement that was prepared last", which MariaDB has: twice, because what Shunt
+    /// prepares for the first one must not be the last then.
+    LastPrepared,
+}
 
 /// What an attack came to, as far as it can be compared.
 #[derive(Debug, PartialEq)]
@@ -44,19 +56,24 @@ impl Told {
 }
 
 /// Runs an attack on a connection of its own.
-async fn run(opts: &mysql_async::Opts, attack: &Attack, prepared: bool) -> Outcome<Vec<Told>> {
+async fn run(opts: &mysql_async::Opts, attack: &Attack, way: Way) -> Outcome<Vec<Told>> {
     let mut client = Client::connect_with(opts, DEPRECATE_EOF | MULTI_STATEMENTS).await?;
     let mut told = Vec::new();
     for setting in attack.settings {
         told.extend(client.query(setting).await?.into_iter().map(Told::of));
     }
-    let replies = if prepared {
-        match client.prepare(&attack.sql).await? {
-            Ok(statement) => client.execute(&statement, &[]).await?,
+    let replies = match way {
+        Way::Text => client.query(&attack.sql).await?,
+        Way::Prepared | Way::LastPrepared => match client.prepare(&attack.sql).await? {
+            Ok(statement) if way == Way::Prepared => client.execute(&statement, &[]).await?,
+            Ok(statement) => {
+                let last = Prepared { id: LAST_PREPARED, ..statement };
+                let mut replies = client.execute(&last, &[]).await?;
+                replies.extend(client.execute(&last, &[]).await?);
+                replies
+            }
             Err(error) => vec![Reply::Refused(error)],
-        }
-    } else {
-        client.query(&attack.sql).await?
+        },
     };
     told.extend(replies.into_iter().map(Told::of));
     // An open transaction ends here, not when the server notices that the client is gone.
@@ -151,14 +168,9 @@ impl Tables {
 }
 
 /// What is wrong with an attack's outcome; `None` if all is well.
-async fn judge(
-    bench: &Bench,
-    tables: &mut Tables,
-    attack: &Attack,
-    prepared: bool,
-) -> Outcome<Option<String>> {
+async fn judge(bench: &Bench, tables: &mut Tables, attack: &Attack, way: Way) -> Outcome<Option<String>> {
     tables.reset().await?;
-    let here = run(&bench.opts(0)?, attack, prepared).await;
+    let here = run(&bench.opts(0)?, attack, way).await;
     let here = match here {
         Ok(here) => here,
         Err(error) => return Ok(Some(format!("the connection failed: {error}"))),
@@ -170,7 +182,7 @@ async fn judge(
     }
     let mut twin = Attack { settings: attack.settings, sql: attack.sql.clone(), only: attack.only };
     twin.sql = replaced(&twin.sql);
-    let there = run(&bench.home.app_opts(None, &format!("{SCHEMA}_twin"))?, &twin, prepared).await?;
+    let there = run(&bench.home.app_opts(None, &format!("{SCHEMA}_twin"))?, &twin, way).await?;
     if here != there {
         return Ok(Some(format!("{} instead of {}", short(&here), short(&there))));
     }
@@ -211,16 +223,19 @@ async fn smuggling(kind: Kind) -> Outcome {
     let mut bench = Bench::new(kind, SCHEMA).await?;
     bench.root(&format!("CREATE TABLE {SCHEMA}_twin.seed AS SELECT * FROM user")).await?;
     let mut tables = Tables { root: bench.direct().await?, phase: Phase::Legacy };
+    let ways: &[Way] = match kind {
+        Kind::MySql => &[Way::Text, Way::Prepared],
+        Kind::MariaDb => &[Way::Text, Way::Prepared, Way::LastPrepared],
+    };
     for phase in PHASES {
         bench.walk_to(phase).await?;
         tables.phase = phase;
         let mut found = Vec::new();
         for attack in attacks_on(kind) {
-            for prepared in [false, true] {
-                if let Some(what) = judge(&bench, &mut tables, &attack, prepared).await? {
+            for &way in ways {
+                if let Some(what) = judge(&bench, &mut tables, &attack, way).await? {
                     let sql: String = attack.sql.escape_ascii().to_string().chars().take(120).collect();
-                    let way = if prepared { "prepared" } else { "text" };
-                    found.push(format!("{phase} {way} {:?} {sql}\n    {what}", attack.settings));
+                    found.push(format!("{phase} {way:?} {:?} {sql}\n    {what}", attack.settings));
                 }
             }
         }

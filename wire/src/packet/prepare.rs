@@ -2,6 +2,10 @@
 
 use crate::{Malformed, packet::OK, reader::Reader};
 
+/// In the place of an id: the statement that the connection prepared last (MariaDB, whose clients send it behind a
+/// COM_STMT_PREPARE without waiting for the answer).
+pub const LAST_PREPARED: u32 = u32::MAX;
+
 /// The first packet of the answer to COM_STMT_PREPARE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrepareOk {
