@@ -91,11 +91,13 @@ pub fn check(from: Phase, to: Phase, evidence: &Evidence<'_>) -> Findings {
     match (from, to) {
         (Phase::Legacy, Phase::DualWrite) => preflight(evidence, &mut findings),
         (Phase::DualWrite, Phase::ShardRead) => {
+            preflight(evidence, &mut findings);
             copied(evidence, &mut findings);
             verified(evidence, CLEAN_PASSES, &mut findings);
             snapshots(evidence, &mut findings);
         }
         (Phase::ShardRead, Phase::Shards) => {
+            preflight(evidence, &mut findings);
             verified(evidence, 1, &mut findings);
             shards_alone(evidence, &mut findings);
         }
@@ -107,6 +109,7 @@ pub fn check(from: Phase, to: Phase, evidence: &Evidence<'_>) -> Findings {
     findings
 }
 
+/// At each step forward: a trigger, a view or a foreign key may have come since the last one.
 fn preflight(evidence: &Evidence<'_>, findings: &mut Findings) {
     match evidence.readiness {
         None => findings.refuse("the preflight has not run yet"),
@@ -170,10 +173,8 @@ fn snapshots(evidence: &Evidence<'_>, findings: &mut Findings) {
 }
 
 fn shards_alone(evidence: &Evidence<'_>, findings: &mut Findings) {
-    let Some(readiness) = evidence.readiness else {
-        findings.refuse("the preflight has not run yet");
-        return;
-    };
+    // Where there is none, `preflight` says so.
+    let Some(readiness) = evidence.readiness else { return };
     match &readiness.no_sequence {
         Some(why) => findings.refuse(format!("ids cannot come from the sequence: {why}")),
         None => findings.saw("ids can come from the sequence"),
@@ -231,8 +232,12 @@ mod tests {
     use super::*;
     use crate::work::{CopyFacts, ReverseFacts, VerifyFacts};
 
+    static READY: Readiness =
+        Readiness { errors: Vec::new(), keys_not_unique: Vec::new(), no_sequence: None };
+
     fn copied_and_verified() -> Evidence<'static> {
         Evidence {
+            readiness: Some(&READY),
             facts: Facts {
                 copy: Some(CopyFacts { finished: true, rows: 7, ..CopyFacts::default() }),
                 verify: Some(VerifyFacts { clean_passes: 2, differences: Some(0), ..VerifyFacts::default() }),
@@ -265,6 +270,22 @@ mod tests {
         let mut evidence = copied_and_verified();
         evidence.facts.verify = Some(VerifyFacts { differences: Some(412), ..VerifyFacts::default() });
         assert!(refusal(from, to, &evidence, true).starts_with("412 rows differ"));
+    }
+
+    #[test]
+    fn each_step_forward_asks_the_preflight() {
+        let readiness = Readiness { errors: vec!["a trigger".into()], ..Readiness::default() };
+        for (from, to) in [
+            (Phase::Legacy, Phase::DualWrite),
+            (Phase::DualWrite, Phase::ShardRead),
+            (Phase::ShardRead, Phase::Shards),
+        ] {
+            assert_eq!(refusal(from, to, &copied_and_verified(), false), "");
+            let evidence = Evidence { readiness: Some(&readiness), ..copied_and_verified() };
+            assert_eq!(refusal(from, to, &evidence, true), "preflight: a trigger");
+            let evidence = Evidence { readiness: None, ..copied_and_verified() };
+            assert_eq!(refusal(from, to, &evidence, true), "the preflight has not run yet");
+        }
     }
 
     #[test]

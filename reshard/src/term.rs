@@ -449,9 +449,13 @@ impl<W: Work> Term<W> {
     }
 
     async fn findings(&mut self, gate: &Gate, phase: Phase, next: Phase) -> Result<Findings, HomeError> {
-        let needs_readiness =
-            matches!((phase, next), (Phase::Legacy, Phase::DualWrite) | (Phase::ShardRead, Phase::Shards));
-        if needs_readiness {
+        let forward = matches!(
+            (phase, next),
+            (Phase::Legacy, Phase::DualWrite)
+                | (Phase::DualWrite, Phase::ShardRead)
+                | (Phase::ShardRead, Phase::Shards)
+        );
+        if forward {
             self.check_readiness(gate).await?;
         }
         let home = self.config.home.clone();

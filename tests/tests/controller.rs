@@ -232,7 +232,7 @@ impl Rig {
 
     /// Waits until the report fits, and returns it.
     async fn reports(&self, what: &str, fits: impl Fn(&Report) -> bool) -> Outcome<Report> {
-        let until = Instant::now() + Duration::from_secs(15);
+        let until = Instant::now() + LONG;
         loop {
             if let Ok(report) = self.report().await
                 && fits(&report)
@@ -268,7 +268,7 @@ impl Rig {
     }
 }
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(120);
 
 /// Longer than a plain read may go by an old snapshot; written out, so that a shorter constant is noticed.
 const STAY: Duration = Duration::from_secs(4);
@@ -714,7 +714,10 @@ async fn each_step_asks_its_guards(rig: &mut Rig) -> Outcome {
     // A preflight is believed for a while.
     rig.reached("1101", 2 * LONG).await?;
     rig.waiting("copy not begun").await?;
+    rig.play.with(|script| script.readiness.errors = vec!["a trigger has come".into()]);
+    rig.waiting("preflight: a trigger has come").await?;
     rig.play.with(|script| {
+        script.readiness.errors.clear();
         script.facts.copy = Some(CopyFacts { finished: true, ..CopyFacts::default() });
         script.facts.verify = Some(VerifyFacts { clean_passes: 1, ..VerifyFacts::default() });
     });
@@ -730,7 +733,7 @@ async fn each_step_asks_its_guards(rig: &mut Rig) -> Outcome {
         script.readiness.no_sequence = Some("id is a CHAR".into());
         script.readiness.keys_not_unique = vec!["email".into()];
     });
-    rig.reached("0111", LONG).await?;
+    rig.reached("0111", 2 * LONG).await?;
     let report = rig.waiting("ids cannot come from the sequence: id is a CHAR").await?;
     let waiting = report.waiting.unwrap_or_default();
     assert!(waiting.contains("unique key `email` does not contain the shard key"), "{waiting}");
