@@ -12,6 +12,9 @@ use crate::same::{
     compare::{How, Warnings},
 };
 
+/// In so many of a hundred statements the counts are asked.
+const COUNTED: usize = 30;
+
 /// One statement, or something the harness does.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -38,6 +41,8 @@ pub struct Statement {
     pub fixed: Option<How>,
     /// Whether SHOW WARNINGS may follow it: the next statement may ask for what that would change.
     pub asked: bool,
+    /// Whether ROW_COUNT(), LAST_INSERT_ID() and, behind a read, FOUND_ROWS() are asked instead.
+    pub counted: bool,
 }
 
 /// A few statements of one session.
@@ -65,6 +70,7 @@ impl Statement {
             warnings: Warnings::Codes,
             fixed: None,
             asked: true,
+            counted: false,
         }
     }
 
@@ -111,13 +117,24 @@ impl Case {
         let mut random = Random::new(seed, index);
         let protocol = if random.chance(50) { Protocol::Text } else { Protocol::Prepared };
         let mut writer = Writer::new(schema, random);
-        let (stateful, steps) = match writer.random.weighted(&[58, 27, 10, 5]) {
+        let (stateful, mut steps) = match writer.random.weighted(&[58, 27, 10, 5]) {
             0 => (false, vec![Step::Statement(writer.one_read())]),
             1 => (false, writer.one_write()),
             2 => (true, writer.transaction()),
             _ => (true, writer.session()),
         };
+        for step in &mut steps {
+            if let Step::Statement(statement) = step {
+                statement.counted = statement.asked && writer.random.chance(COUNTED);
+            }
+        }
         Self { index, protocol, stateful, steps }
+    }
+
+    /// Whether a statement's counts are asked: what stood in them before must be the same everywhere.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.statements().any(|statement| statement.counted)
     }
 
     /// The statements without what the harness does.

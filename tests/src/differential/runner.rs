@@ -158,6 +158,9 @@ impl Runner {
 
     async fn run_on(&mut self, case: &Case, live: Vec<bool>) -> Outcome<Vec<Difference>> {
         let mut run = Run { case, live, found: Vec::new(), before: BTreeMap::new(), touched: Vec::new() };
+        if case.counts() {
+            self.reset_sessions(case.protocol).await?;
+        }
         for step in &case.steps {
             if !run.live.contains(&true) {
                 break;
@@ -277,13 +280,16 @@ impl Runner {
         Contents::read(&mut self.reader, &self.fixture.schema.tables[index], &ways).await
     }
 
+    async fn reset_sessions(&mut self, protocol: Protocol) -> Outcome {
+        self.twin.reset(protocol).await?;
+        let all = join_all(self.ways.iter_mut().map(|(_, session, _)| session.reset(protocol))).await;
+        all.into_iter().collect()
+    }
+
     /// Brings sessions and tables back to where cases begin.
     async fn tidy(&mut self, run: &mut Run<'_>) -> Outcome {
         if run.case.stateful {
-            let protocol = run.case.protocol;
-            self.twin.reset(protocol).await?;
-            let all = join_all(self.ways.iter_mut().map(|(_, session, _)| session.reset(protocol))).await;
-            all.into_iter().collect::<Outcome<()>>()?;
+            self.reset_sessions(run.case.protocol).await?;
             // A transaction may have ended by that.
             run.before.clear();
         }
@@ -365,7 +371,11 @@ async fn ask(
         } else {
             Answer::text(client, &sql).await?
         };
-        if statement.asked { answer.with_warnings(client).await } else { Ok(answer) }
+        match (statement.asked, statement.counted) {
+            (_, true) => answer.with_counts(client, statement.writes.is_empty()).await,
+            (true, false) => answer.with_warnings(client).await,
+            (false, false) => Ok(answer),
+        }
     };
     match timeout(ANSWER_LIMIT, work).await {
         Ok(answer) => answer,

@@ -27,6 +27,8 @@ pub struct Answer {
     pub replies: Vec<Reply>,
     /// What SHOW WARNINGS then said, if it was asked.
     pub warnings: Option<Vec<Reply>>,
+    /// What ROW_COUNT(), FOUND_ROWS() and LAST_INSERT_ID() then were, if they were asked.
+    pub counts: Option<Vec<Reply>>,
 }
 
 impl Answer {
@@ -35,7 +37,7 @@ impl Answer {
     /// # Errors
     /// When the connection fails.
     pub async fn text(client: &mut Client, sql: &str) -> Outcome<Self> {
-        Ok(Self { prepared: None, replies: client.query(sql).await?, warnings: None })
+        Ok(Self { prepared: None, replies: client.query(sql).await?, warnings: None, counts: None })
     }
 
     /// Prepares, executes `times` times and closes. The second execution is the one that finds a plan that is kept.
@@ -46,7 +48,8 @@ impl Answer {
         let statement = match client.prepare(sql).await? {
             Ok(statement) => statement,
             Err(error) => {
-                return Ok(Self { prepared: None, replies: vec![Reply::Refused(error)], warnings: None });
+                let replies = vec![Reply::Refused(error)];
+                return Ok(Self { prepared: None, replies, warnings: None, counts: None });
             }
         };
         let mut replies = Vec::new();
@@ -54,7 +57,7 @@ impl Answer {
             replies.extend(client.execute(&statement, values).await?);
         }
         client.close(&statement).await?;
-        Ok(Self { prepared: Some(statement), replies, warnings: None })
+        Ok(Self { prepared: Some(statement), replies, warnings: None, counts: None })
     }
 
     /// Asks for the warnings if there are any.
@@ -65,6 +68,18 @@ impl Answer {
         if self.warned() {
             self.warnings = Some(client.query("SHOW WARNINGS").await?);
         }
+        Ok(self)
+    }
+
+    /// Asks for the counts; they are those of the statement only if the warnings are not asked before. `reads`: it
+    /// is one that FOUND_ROWS() counts; behind others Shunt may have to refuse it.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn with_counts(mut self, client: &mut Client, reads: bool) -> Outcome<Self> {
+        let counted = reads && matches!(self.replies.last(), Some(Reply::Rows(..)));
+        let found_rows = if counted { ", FOUND_ROWS()" } else { "" };
+        self.counts = Some(client.query(&format!("SELECT ROW_COUNT(), LAST_INSERT_ID(){found_rows}")).await?);
         Ok(self)
     }
 
@@ -113,7 +128,12 @@ impl Answer {
                 format!("{} rows of ({}): {}; {done:?}", rows.len(), names.join(", "), shown.join(" "))
             }
         };
-        self.replies.iter().chain(self.warnings.iter().flatten()).map(reply).collect::<Vec<_>>().join("\n")
+        self.replies
+            .iter()
+            .chain(self.warnings.iter().chain(&self.counts).flatten())
+            .map(reply)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn warned(&self) -> bool {

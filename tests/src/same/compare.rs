@@ -111,6 +111,12 @@ pub fn answers(twin: &Answer, real: &Answer, how: How, names: &Naming) -> Vec<St
         let failed = twin.error().is_some();
         all.extend(warnings(a, b, how.warnings, failed, names));
     }
+    if let (Some(twin), Some(real)) = (&twin.counts, &real.counts)
+        && all.is_empty()
+    {
+        let counts = replies(twin, real, Rows::Ordered.into(), names);
+        all.extend(counts.into_iter().map(|text| format!("counts: {text}")));
+    }
     all
 }
 
