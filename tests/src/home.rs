@@ -3,10 +3,12 @@
 //! Schema `shunt` is one for the whole server and is made anew for each test, so two tests that run sidecars on one
 //! server would disturb each other: whoever starts sidecars claims the server first.
 
+use flag_client::HomeConfig;
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 
 use crate::{
     Outcome,
+    patience::PATIENCE,
     servers::{self, Kind},
 };
 
@@ -18,6 +20,17 @@ pub const APP_USER: &str = "app";
 pub const CONTROL_USER: &str = "shunt";
 /// How long a test waits for another one to give the server back.
 const CLAIM_TIMEOUT_S: u32 = 1_800;
+
+/// Home as the program's own parts know it, by the URL of an account. A login may take its time: the program's limit
+/// is for a home that is away.
+///
+/// # Errors
+/// When the URL makes no sense.
+pub fn control(url: &str) -> Outcome<flag_client::Home> {
+    let mut config = HomeConfig::from_url(url)?;
+    config.connect_timeout = PATIENCE;
+    Ok(flag_client::Home::new(config))
+}
 
 /// A server that nobody else migrates on as long as this lives.
 #[derive(Debug)]

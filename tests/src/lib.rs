@@ -12,6 +12,7 @@
 //! | [`scan`] | both sides of a migration in one snapshot |
 //! | [`shunt`] | a sidecar process: its configuration, start, stop, kill |
 //! | [`walk`] | the flag, set in Redis, and the phases that follow |
+//! | [`patience`] | waiting for what must come |
 //! | [`same`] | the differential oracle: a statement directly and through Shunt, compared |
 //! | [`differential`] | that oracle with statements made by chance |
 //! | [`corpus`] | that oracle with statements that ORMs, frameworks and people send |
@@ -28,6 +29,7 @@ pub mod home;
 pub mod judge;
 pub mod load;
 pub mod observer;
+pub mod patience;
 pub mod replica;
 pub mod rig;
 pub mod same;

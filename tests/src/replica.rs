@@ -1,10 +1,10 @@
 //! A real replica of home, on a server of its own.
 
-use flag_client::{Home, HomeConfig, HomeConn};
+use flag_client::HomeConn;
 use mysql_async::prelude::Queryable;
 
 use crate::{
-    Outcome,
+    Outcome, home,
     rig::Rig,
     servers::{Kind, OwnServer},
 };
@@ -26,7 +26,7 @@ impl Replica {
     /// What a server says.
     pub async fn of(rig: &mut Rig, kind: Kind) -> Outcome<Self> {
         let server = OwnServer::up(kind)?;
-        let mut conn = Home::new(HomeConfig::from_url(&server.url)?).connect().await?;
+        let mut conn = home::control(&server.url)?.connect().await?;
         let home = rig.home.config();
         let (host, port, user) = (&home.host, home.port, &home.user);
         let password = home.password.clone().unwrap_or_default();

@@ -1,12 +1,12 @@
 //! One sharded table on a real server without any sidecar: for tests of copy, verify, reverse sync and ids,
 //! which play the part of the data plane themselves.
 
-use flag_client::{Home, HomeConfig, HomeConn};
+use flag_client::{Home, HomeConn};
 use mysql_async::{Conn, prelude::Queryable};
 use topology::{Epoch, Gate, GateState, Phase, ShardedTable, TableSchema};
 
 use crate::{
-    Outcome,
+    Outcome, home,
     servers::{self, Kind},
 };
 
@@ -37,7 +37,7 @@ impl Rig {
         shards: u32,
         phase: Phase,
     ) -> Outcome<Self> {
-        let home = Home::new(HomeConfig::from_url(&servers::url(kind)?)?);
+        let home = home::control(&servers::url(kind)?)?;
         let mut conn = home.connect().await?;
         let db = format!("rig_{name}");
         for sql in [

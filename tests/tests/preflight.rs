@@ -1,13 +1,13 @@
 //! `shunt check` on real servers: each trap is found, and a sound table gives no error.
 
-use flag_client::{Home, HomeConfig};
+use flag_client::Home;
 use mysql_async::prelude::Queryable;
 use reshard::{
     create_shards,
     preflight::{self, Report, Severity},
 };
 use tests::{
-    Outcome,
+    Outcome, home,
     rig::Rig,
     servers::{self, Kind},
 };
@@ -80,7 +80,7 @@ async fn keys_that_cannot_be_used_or_are_not_unique_are_named() -> Outcome {
             // The dirty log of the last one cannot even be made, and the check must say so first.
             let rig = Rig::new(kind, &name, columns, key, 2, Phase::Legacy).await;
             let Ok(rig) = rig else {
-                let home = Home::new(HomeConfig::from_url(&servers::url(kind)?)?);
+                let home = home::control(&servers::url(kind)?)?;
                 let pattern = format!("rig_{name}.user_{{0..1}}");
                 let table = ShardedTable::new(&name, &format!("rig_{name}.user"), key, &pattern)?;
                 let report = preflight::run(&home, &table, None).await?;
@@ -115,7 +115,7 @@ async fn missing_grants_come_as_lines_to_paste_that_help() -> Outcome {
         rig.conn.query_drop(format!("GRANT SELECT, INSERT, UPDATE ON {}.user TO {app}", rig.db)).await?;
         // The control user sees other accounts only where it may read the grant tables.
         rig.conn.query_drop(format!("GRANT SELECT ON mysql.* TO {control}")).await?;
-        let mut config = HomeConfig::from_url(&servers::url(kind)?)?;
+        let mut config = rig.home.config().clone();
         config.user = format!("pre_ctl_{short}");
         config.password = Some("Secret-1".to_owned());
         let home = Home::new(config);

@@ -8,10 +8,14 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use flag_client::{Home as ControlHome, HomeConfig};
 use mysql_async::{Row, prelude::Queryable};
 use sql_rewrite::{Charset, Facts, Neighbour, Plan, Planner, Server, SqlMode, TableView, Views};
-use tests::{Outcome, home::Home, on_both_servers, servers, servers::Kind};
+use tests::{
+    Outcome,
+    home::{self, Home},
+    on_both_servers, servers,
+    servers::Kind,
+};
 use topology::{Phase, QualifiedName, ShardedTable, TableId, TableSchema};
 
 const SCHEMA: &str = "explained";
@@ -77,7 +81,7 @@ async fn fill(home: &mut Home) -> Outcome {
 }
 
 async fn schemas(home: &Home) -> Outcome<Vec<Arc<TableSchema>>> {
-    let mut conn = ControlHome::new(HomeConfig::from_url(home.url())?).connect().await?;
+    let mut conn = home::control(home.url())?.connect().await?;
     let mut all = Vec::new();
     for table in tables() {
         all.push(Arc::new(flag_client::load_schema(&mut conn, &table).await?));

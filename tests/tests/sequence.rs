@@ -1,12 +1,11 @@
 //! Ids while only the shards are written, and the way back; and the shard function in SQL and in Rust.
 
-use flag_client::{Home, HomeConfig};
 use mysql_async::prelude::Queryable;
 use reshard::sequence::{
     SequenceError, allocate, bump_legacy_counter, legacy_counter, push, raise_for_epoch,
 };
 use tests::{
-    Outcome,
+    Outcome, home,
     rig::Rig,
     servers::{self, Kind},
 };
@@ -132,7 +131,7 @@ async fn headroom_leaves_a_small_type_its_ids() -> Outcome {
 #[tokio::test]
 async fn the_shard_function_is_one_in_sql_and_in_rust() -> Outcome {
     for (kind, short) in BOTH {
-        let home = Home::new(HomeConfig::from_url(&servers::url(kind)?)?);
+        let home = home::control(&servers::url(kind)?)?;
         let mut conn = home.connect().await?;
         let db = format!("rig_shardfn_{short}");
         conn.query_drop(format!("DROP DATABASE IF EXISTS {db};CREATE DATABASE {db}")).await?;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use flag_client::{Home as ControlHome, HomeConfig};
 use mysql_async::{Opts, prelude::Queryable};
 use topology::{Phase, ShardedTable, Side, TableSchema, quote_ident};
 
@@ -173,7 +172,7 @@ impl Fixture {
     /// # Errors
     /// What the server says.
     pub async fn table_schemas(&self, phase: Phase) -> Outcome<Vec<TableSchema>> {
-        let mut conn = ControlHome::new(HomeConfig::from_url(self.home.url())?).connect().await?;
+        let mut conn = home::control(self.home.url())?.connect().await?;
         let mut all = Vec::new();
         for table in &self.tables {
             all.push(flag_client::load_schema(&mut conn, &table.sharded(phase)?).await?);
