@@ -2,35 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
-
 use mysql_async::{Conn, prelude::Queryable};
 use serde_json::Value;
 use tests::{
     Outcome,
     home::Home,
+    patience::{PATIENCE, found},
     servers::{self, Kind},
     shunt::{Setup, Sidecar},
+    walk::Flag,
 };
+use topology::Phase;
 
-/// Sidecars tell home every five seconds.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// The report once `statement` was called so often, and its exit code.
+/// The report once `statement` was called so often, and its exit code. Sidecars tell home every five seconds.
 async fn until(sidecar: &Sidecar, statement: &str, calls: u64) -> Outcome<(Vec<Value>, i32)> {
-    let deadline = Instant::now() + LIMIT;
-    loop {
+    found(&format!("{calls} calls of {statement}"), async || {
         let output = sidecar.command(&["report", "--json"])?;
         let report: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        if report.iter().any(|one| one["statement"] == statement && one["calls"] == calls) {
-            return Ok((report, output.status.code().unwrap_or(-1)));
-        }
-        if Instant::now() > deadline {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("not {calls} calls of {statement}: {report:#?} {said}").into());
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
+        let told = report.iter().any(|one| one["statement"] == statement && one["calls"] == calls);
+        Ok(told.then(|| (report, output.status.code().unwrap_or(-1))))
+    })
+    .await
 }
 
 fn plans<'a>(report: &'a [Value], statement: &str) -> &'a Value {
@@ -51,9 +43,12 @@ async fn statements_are_counted_and_planned(kind: Kind) -> Outcome {
     for i in 0..10 {
         home.root().query_drop(format!("CREATE TABLE user_{i} LIKE user")).await?;
     }
-    let setup =
-        Setup::user(&home, schema, &servers::redis_url()?, &format!("migrate_{schema}_{}", kind.name()))?;
+    let (redis, key) = (servers::redis_url()?, format!("migrate_{schema}_{}", kind.name()));
+    let mut flag = Flag::connect(&redis, None, &key).await?;
+    flag.forget().await?;
+    let setup = Setup::user(&home, schema, &redis, &key)?;
     let (mut one, two) = (Sidecar::start(&setup, "one").await?, Sidecar::start(&setup, "two").await?);
+    flag.until("a gate", PATIENCE, |state| state.phase == Some(Phase::Legacy)).await?;
 
     let by_key = "SELECT name FROM user WHERE id = ?";
     let mut conn = application(&home, &one, schema).await?;
