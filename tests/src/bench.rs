@@ -1,21 +1,17 @@
 //! Real sidecars in front of one small table, and the gate in the test's own hand: for what a sidecar does
 //! under the gate.
 
-use std::time::Duration;
-
 use mysql_async::{Conn, Error, Opts, prelude::Queryable};
 use topology::{Epoch, Gate, GateState, Phase, ShardedTable};
 
 use crate::{
     Outcome,
     home::Home,
+    patience::PATIENCE,
     servers::{self, Kind},
     shunt::{Setup, Sidecar},
     walk::{Flag, State},
 };
-
-/// A step of the walk with its guards: the table is small.
-pub const STEP_LIMIT: Duration = Duration::from_secs(60);
 
 const TABLES: [&str; 2] = [
     "CREATE TABLE user (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40) NOT NULL DEFAULT '', \
@@ -70,7 +66,7 @@ impl Bench {
         flag.forget().await?;
         let setup = Setup::user(&home, schema, &redis, &key)?;
         let sidecars = vec![Sidecar::start(&setup, "first").await?];
-        flag.until("a gate", STEP_LIMIT, |state| state.phase == Some(Phase::Legacy)).await?;
+        flag.until("a gate", PATIENCE, |state| state.phase == Some(Phase::Legacy)).await?;
         Ok(Self { kind, home, flag, sidecars, setup, schema: schema.to_owned(), phase: Phase::Legacy })
     }
 
@@ -79,10 +75,10 @@ impl Bench {
     /// # Errors
     /// When it takes too long.
     pub async fn walk_to(&mut self, phase: Phase) -> Outcome {
-        self.flag.walk_to(phase, STEP_LIMIT).await?;
+        self.flag.walk_to(phase, PATIENCE).await?;
         self.phase = phase;
         if phase == Phase::DualWrite {
-            self.flag.until("a certified copy", STEP_LIMIT, State::certified).await?;
+            self.flag.until("a certified copy", PATIENCE, State::certified).await?;
         }
         Ok(())
     }
@@ -137,8 +133,8 @@ impl Bench {
         }
     }
 
-    /// Renames the gate to `phase` in the next epoch, without a word to anybody: for a moment every sidecar's
-    /// snapshot is stale. False if somebody holds it.
+    /// Renames the gate to `phase` in the next epoch, without a word to any sidecar: for a moment their snapshots are
+    /// stale. False if somebody holds it.
     ///
     /// # Errors
     /// What the server says.
@@ -158,7 +154,13 @@ impl Bench {
         let mut conn = self.direct().await?;
         conn.query_drop("SET SESSION lock_wait_timeout = 1").await?;
         match conn.query_drop(format!("RENAME TABLE {} TO {}", gate.quoted(), next.quoted())).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                // Else the controller would walk back to what was asked for before, a few seconds later.
+                if let GateState::Open(phase) = state {
+                    self.flag.set(phase).await?;
+                }
+                Ok(true)
+            }
             Err(Error::Server(error)) if error.code == 1205 => Ok(false),
             Err(error) => Err(error.into()),
         }

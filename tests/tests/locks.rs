@@ -8,8 +8,9 @@
 use mysql_async::{ChangeUserOpts, Conn, Error, prelude::Queryable};
 use tests::{
     Outcome,
-    bench::{Bench, ROWS, STEP_LIMIT, refused},
+    bench::{Bench, ROWS, refused},
     client::Client,
+    patience::{PATIENCE, until},
     servers::Kind,
 };
 use topology::Phase;
@@ -68,6 +69,8 @@ async fn what_ends_locks(bench: &mut Bench) {
             "quit" => {
                 conn.disconnect().await.unwrap();
                 conn = bench.conn().await.unwrap();
+                // Home ends the session when it comes to it.
+                until("the end of the locks", async || Ok(!others_wait(bench).await)).await.unwrap();
             }
             sql => conn.query_drop(sql).await.unwrap(),
         }
@@ -198,7 +201,7 @@ async fn a_flip_waits_for_the_locks(bench: &mut Bench, next: Phase, lock: &str) 
     bench.flag.set(next).await.unwrap();
     let what = "a flip that is held up by the locks";
     let state =
-        bench.flag.until(what, STEP_LIMIT, |state| state.refusal.contains("LOCK TABLES")).await.unwrap();
+        bench.flag.until(what, PATIENCE, |state| state.refusal.contains("LOCK TABLES")).await.unwrap();
     if bench.kind == Kind::MySql {
         assert!(state.refusal.contains(&format!("connection {} ", conn.id())), "{state:?}");
     }
