@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
-use std::time::{Duration, Instant};
-
-use flag_client::{FlagKeys, FlagStore, GateNames, Home, HomeConfig, HomeConn};
+use flag_client::{FlagKeys, FlagStore, GateNames, HomeConn};
 use mysql_async::prelude::Queryable;
 use reshard::{
     controller::{self, ControllerConfig},
@@ -14,28 +12,23 @@ use reshard::{
 };
 use tests::{
     Outcome, home,
+    patience::found,
     servers::{self, Kind},
-    walk::connect_to_redis,
+    walk::Flag,
 };
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use topology::{Gate, Phase, ShardedTable};
 
 const ROWS: i64 = 5_000;
 
 async fn reached(conn: &mut HomeConn, table: &ShardedTable, flag: &str) -> Outcome<Gate> {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Ok(gate) = GateNames::read(conn).await?.one(table.id())
-            && gate.state.to_string() == flag
-        {
-            return Ok(gate);
-        }
-        if Instant::now() > until {
-            let report = report::load(conn, table.id()).await?;
-            return Err(format!("{flag} not reached: {report:?}").into());
-        }
-        sleep(Duration::from_millis(50)).await;
+    let reached = found(flag, async || {
+        let gate = GateNames::read(conn).await?.one(table.id()).ok();
+        Ok(gate.filter(|gate| gate.state.to_string() == flag))
+    });
+    match reached.await {
+        Ok(gate) => Ok(gate),
+        Err(error) => Err(format!("{error}; {:?}", report::load(conn, table.id()).await?).into()),
     }
 }
 
@@ -52,7 +45,7 @@ async fn difference(conn: &mut HomeConn) -> Outcome<u64> {
 async fn walk(kind: Kind) -> Outcome {
     let mut claim = home::Home::claim(kind).await?;
     claim.clean(&["walk"]).await?;
-    let home = Home::new(HomeConfig::from_url(claim.url())?);
+    let home = home::control(claim.url())?;
     let mut conn = home.connect().await?;
     for name in ["user", "user_0", "user_1", "user_2"] {
         conn.query_drop(format!(
@@ -65,30 +58,24 @@ async fn walk(kind: Kind) -> Outcome {
     let table = ShardedTable::new("user", "walk.user", "id", "walk.user_{0..2}")?;
     let flags = FlagStore::new(&servers::redis_url()?)?;
     let keys = FlagKeys::new(format!("migrate_walk_{}", kind.name()));
-    let mut redis = connect_to_redis(&servers::redis_url()?).await?;
-    let () = redis::cmd("DEL").arg(&[&keys.request, &keys.state]).query_async(&mut redis).await?;
+    let mut flag = Flag::connect(&servers::redis_url()?, None, &keys.request).await?;
+    flag.forget().await?;
     let mover = Mover::new(home.clone(), flags.clone(), keys.clone(), table.clone(), Pace::default());
-    let config = ControllerConfig {
-        home: home.clone(),
-        flags: flags.clone(),
-        keys: keys.clone(),
-        table: table.clone(),
-        name: "walk".into(),
-    };
+    let config = ControllerConfig { home, flags, keys, table: table.clone(), name: "walk".into() };
     let stop = CancellationToken::new();
     let task = controller::spawn(config, mover, stop.clone());
-    let outcome = steps(&mut conn, &table, &flags, &keys).await;
+    let outcome = steps(&mut conn, &table, &mut flag).await;
     stop.cancel();
     task.await?;
     outcome
 }
 
-async fn steps(conn: &mut HomeConn, table: &ShardedTable, flags: &FlagStore, keys: &FlagKeys) -> Outcome {
+async fn steps(conn: &mut HomeConn, table: &ShardedTable, flag: &mut Flag) -> Outcome {
     reached(conn, table, "1100").await?;
-    flags.set_request(keys, Phase::ShardRead).await?;
+    flag.set(Phase::ShardRead).await?;
     reached(conn, table, "0111").await?;
     assert_eq!(difference(conn).await?, 0, "reads were switched to unequal shards");
-    flags.set_request(keys, Phase::Shards).await?;
+    flag.set(Phase::Shards).await?;
     let gate = reached(conn, table, "0011").await?;
     // What a sidecar does: gate, write, log of keys, in one transaction.
     conn.query_drop("BEGIN").await?;
@@ -100,11 +87,12 @@ async fn steps(conn: &mut HomeConn, table: &ShardedTable, flags: &FlagStore, key
     let log = table.dirty_log();
     conn.query_drop(format!("INSERT INTO {log} VALUES (9,1,7000),(9,2,3),(9,3,5)")).await?;
     conn.query_drop("COMMIT").await?;
-    flags.set_request(keys, Phase::Legacy).await?;
+    flag.set(Phase::ShardRead).await?;
     reached(conn, table, "0111").await?;
     assert_eq!(difference(conn).await?, 0, "0111 opened with legacy behind");
     let kept: Option<u64> = conn.query_first("SELECT COUNT(*) FROM walk.user WHERE id IN (3, 7000)").await?;
     assert_eq!(kept, Some(1));
+    flag.set(Phase::Legacy).await?;
     reached(conn, table, "1100").await?;
     conn.query_drop("INSERT INTO walk.user (name) VALUES ('after')").await?;
     let id: Option<u64> = conn.query_first("SELECT LAST_INSERT_ID()").await?;
