@@ -16,7 +16,7 @@
 #[path = "diagnostics/scripts.rs"]
 mod scripts;
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use mysql_async::Opts;
 use scripts::{Only, Script};
@@ -24,6 +24,7 @@ use tests::{
     Outcome,
     client::{Client, DEPRECATE_EOF, FOUND_ROWS, MULTI_STATEMENTS, Prepared, Reply, Typed, Value},
     home::Home,
+    patience::PATIENCE,
     same::{
         Finding, Same,
         case::Rows,
@@ -39,9 +40,6 @@ use topology::{Phase, ShardedTable};
 // The same length, so that nothing differs by it.
 const REAL: &str = "shopdb";
 const TWIN: &str = "twindb";
-
-/// A step of the walk with its guards: the tables are small.
-const STEP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Which clients run each script.
 const CLIENTS: [u32; 3] = [MULTI_STATEMENTS, MULTI_STATEMENTS | DEPRECATE_EOF, MULTI_STATEMENTS | FOUND_ROWS];
@@ -251,10 +249,10 @@ async fn through_shunt(kind: Kind) -> Outcome {
         if phase != Phase::Legacy {
             flag.set(phase).await?;
         }
-        flag.until(phase.flag(), STEP_LIMIT, |state| state.phase == Some(phase)).await?;
+        flag.until(phase.flag(), PATIENCE, |state| state.phase == Some(phase)).await?;
         if phase == Phase::DualWrite {
             // Before the copy is certified the shards are only on their way to being equal.
-            flag.until("a certified copy", STEP_LIMIT, tests::walk::State::certified).await?;
+            flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
         }
         same.phase = phase;
         found.extend(matching_nothing(&ways, phase).await?);

@@ -5,13 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use mysql_async::{Conn, Error, Opts, Row, prelude::Queryable};
 use tests::{
     Outcome,
     differential::random::Random,
     home::Home,
+    patience::PATIENCE,
     servers::{self, Kind},
     shunt::{Setup, Sidecar},
     walk::{Flag, State},
@@ -24,8 +25,6 @@ const TABLE: &str = "CREATE TABLE user (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, email VARCHAR(20) NULL, phone VARCHAR(20) NULL,
     hits INT NOT NULL DEFAULT 0, UNIQUE KEY email (email), UNIQUE KEY phone (phone))";
 
-/// A step of the walk with its guards.
-const STEP_LIMIT: Duration = Duration::from_secs(60);
 const WRITERS: u64 = 6;
 const STATEMENTS: u64 = 100;
 /// Few enough that writers meet all the time.
@@ -130,11 +129,11 @@ async fn races(kind: Kind) -> Outcome {
     let mut sidecar = Sidecar::start(&Setup::user(&home, REAL, &redis, &key)?, kind.name()).await?;
     let through = home.app_opts(Some(("127.0.0.1", sidecar.port())), REAL)?;
     let direct = home.app_opts(None, TWIN)?;
-    flag.until("1100", STEP_LIMIT, |state| state.phase == Some(Phase::Legacy)).await?;
+    flag.until("1100", PATIENCE, |state| state.phase == Some(Phase::Legacy)).await?;
     for phase in [Phase::DualWrite, Phase::ShardRead] {
         flag.set(phase).await?;
-        flag.until(phase.flag(), STEP_LIMIT, |state| state.phase == Some(phase)).await?;
-        flag.until("a certified copy", STEP_LIMIT, State::certified).await?;
+        flag.until(phase.flag(), PATIENCE, |state| state.phase == Some(phase)).await?;
+        flag.until("a certified copy", PATIENCE, State::certified).await?;
         for isolation in ["READ COMMITTED", "REPEATABLE READ"] {
             let own = all_writers(&direct, isolation, 100).await?;
             let met = all_writers(&through, isolation, 100).await?;

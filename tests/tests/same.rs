@@ -5,12 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
 use mysql_async::prelude::Queryable;
 use tests::{
     Outcome,
     home::Home,
+    patience::PATIENCE,
     same::{
         Finding, Protocol, Same,
         case::{Case, parse},
@@ -167,9 +166,6 @@ async fn nothing_differs_without_shunt_and_mutants_are_found_on_mariadb() {
     alone(Kind::MariaDb).await.unwrap();
 }
 
-/// A step of the walk with its guards: the tables are small.
-const STEP_LIMIT: Duration = Duration::from_secs(60);
-
 async fn through_shunt(kind: Kind, suite: &Suite) -> Outcome {
     let mut home = Home::claim(kind).await?;
     let redis = servers::redis_url()?;
@@ -185,10 +181,10 @@ async fn through_shunt(kind: Kind, suite: &Suite) -> Outcome {
         if phase != Phase::Legacy {
             flag.set(phase).await?;
         }
-        flag.until(phase.flag(), STEP_LIMIT, |state| state.phase == Some(phase)).await?;
+        flag.until(phase.flag(), PATIENCE, |state| state.phase == Some(phase)).await?;
         if phase == Phase::DualWrite {
             // Before the copy is certified the shards are only on their way to being equal.
-            flag.until("a certified copy", STEP_LIMIT, tests::walk::State::certified).await?;
+            flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
         }
         same.phase = phase;
         found.extend(all(&mut same, kind, suite).await?);
