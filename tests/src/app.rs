@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     history::{Effect, Fate, History, Image, Micros, Read, Scope, Token, Trouble, What, Write},
     load::{Class, Shared},
+    patience::PATIENCE,
     sql::{self, Told},
 };
 
@@ -98,12 +99,12 @@ impl Worker {
             drop(timeout(Duration::from_secs(5), old.disconnect()).await);
         }
         self.route = route;
-        match timeout(Duration::from_secs(10), Conn::new(opts)).await {
+        match timeout(PATIENCE, Conn::new(opts)).await {
             Ok(Ok(conn)) => self.conn = Some(conn),
             // Once, not for each of the attempts that follow.
             _ if self.away => {}
             Ok(Err(error)) => self.trouble("connect", &error),
-            Err(_) => self.disconnected("connect", "no answer for 10 s".to_owned()),
+            Err(_) => self.disconnected("connect", format!("no answer for {PATIENCE:?}")),
         }
         self.away = self.conn.is_none();
         self.conn.is_some()

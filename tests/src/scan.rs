@@ -3,15 +3,17 @@
 //! A dual write commits both sides in one transaction, so any one snapshot shows them equal once the copy is
 //! certified, however busy the application is. Nothing has to be stopped for the comparison.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::TryStreamExt;
 use mysql_async::{Conn, prelude::Queryable};
+use tokio::time::sleep;
 use topology::{Gate, GateState, Phase, ShardId, ShardedTable, Side};
 
 use crate::{
     Outcome,
     history::{Clock, Difference, Image, Micros, Read, Scope},
+    patience::until,
     sql,
 };
 
@@ -108,17 +110,13 @@ impl Scanner {
     /// # Errors
     /// What the server says.
     pub async fn quiet(&mut self) -> Outcome {
-        for _ in 0..200 {
-            let open: Option<u64> = self
-                .gates
-                .query_first("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0")
-                .await?;
-            if open == Some(0) {
-                return Ok(());
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        Err("a transaction is still open 10 s after the application's end".into())
+        let open = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0";
+        until("the end of all transactions", async || {
+            // The list is renewed only when nobody has looked for 0.1 s.
+            sleep(Duration::from_millis(150)).await;
+            Ok(self.gates.query_first(open).await? == Some(0))
+        })
+        .await
     }
 }
 

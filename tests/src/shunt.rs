@@ -1,8 +1,9 @@
 //! A sidecar process: the real binary, with a configuration of its own.
 
 use std::{
+    collections::hash_map::RandomState,
     env, fs,
-    net::SocketAddr,
+    hash::BuildHasher,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
@@ -11,12 +12,12 @@ use std::{
 
 use tokio::net::TcpStream;
 
-use crate::{Failure, Outcome, home, servers};
+use crate::{Failure, Outcome, home, patience::PATIENCE, servers};
 
 /// A start reads the configuration, connects to home and Redis, and listens.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = PATIENCE;
 /// A clean stop drains: longer than the `drain` that the configuration names.
-const STOP_TIMEOUT: Duration = Duration::from_secs(40);
+const STOP_TIMEOUT: Duration = PATIENCE;
 
 /// What a sidecar is told.
 #[derive(Debug, Clone)]
@@ -261,10 +262,16 @@ impl Drop for Sidecar {
     }
 }
 
-/// A port that nothing listens on. Another process may take it first: the start fails then, and says so.
+/// A port that nothing listens on, below the range from which the kernel takes outgoing ports: no connection can sit
+/// on it, also not while the sidecar is away.
 fn free_port() -> Outcome<u16> {
-    let socket = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-    Ok(socket.local_addr()?.port())
+    for _ in 0..100 {
+        let port = 20_000 + u16::try_from(RandomState::new().hash_one(0) % 12_000)?;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no free port".into())
 }
 
 /// The `shunt` binary: `SHUNT_BIN`; where cargo runs the tests, the product of `cargo build` in the same profile;
