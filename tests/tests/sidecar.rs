@@ -5,22 +5,19 @@
 use std::{
     fs,
     process::{Command, Output},
-    time::{Duration, Instant},
 };
 
 use mysql_async::{Conn, Error, prelude::Queryable};
 use tests::{
     Outcome,
     home::Home,
+    patience::until,
     servers::{self, Kind},
     shunt::{self, Moved, Setup, Sidecar},
 };
 
 const CREATE: &str =
     "CREATE TABLE user (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40) NOT NULL DEFAULT '')";
-
-/// The first gate is made within moments of the start.
-const FIRST_GATE: Duration = Duration::from_secs(20);
 
 async fn rig(kind: Kind, schema: &str) -> Outcome<(Home, Setup)> {
     let mut home = Home::claim(kind).await?;
@@ -42,14 +39,8 @@ async fn application(home: &Home, sidecar: &Sidecar, schema: &str) -> Outcome<Co
 
 /// Waits until a write goes through, that is until the first gate is there.
 async fn until_gated(conn: &mut Conn) -> Outcome {
-    let deadline = Instant::now() + FIRST_GATE;
-    loop {
-        match conn.query_drop("UPDATE user SET name = name WHERE id = 0").await {
-            Ok(()) => return Ok(()),
-            Err(error) if Instant::now() > deadline => return Err(error.into()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    let write = "UPDATE user SET name = name WHERE id = 0";
+    until("the first gate", async || Ok(conn.query_drop(write).await.is_ok())).await
 }
 
 fn server_error(result: Result<(), Error>) -> (u16, String) {
