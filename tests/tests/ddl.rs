@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -14,6 +14,7 @@ use mysql_async::{Conn, Error, Opts, Row, prelude::Queryable};
 use tests::{
     Outcome,
     bench::{Bench, refused},
+    patience::{PATIENCE, found, until},
     servers::Kind,
     shunt::Sidecar,
 };
@@ -36,9 +37,6 @@ tests::on_both_servers!(
 
 const BEYOND_LEGACY: [Phase; 3] = [Phase::DualWrite, Phase::ShardRead, Phase::Shards];
 
-/// What is waited for takes this long at most, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
-
 async fn bench(kind: Kind, schema: &str) -> Outcome<Bench> {
     let mut bench = Bench::new(kind, schema).await?;
     bench.root(&format!("GRANT ALL ON {schema}.* TO 'app'@'%'")).await?;
@@ -60,14 +58,12 @@ async fn diverged(bench: &mut Bench) -> Outcome<i64> {
 
 /// Legacy follows the shards within moments in 0011; elsewhere they are equal at once.
 async fn until_equal(bench: &mut Bench) -> Outcome {
-    let begun = Instant::now();
-    while diverged(bench).await? != 0 {
-        if bench.phase != Phase::Shards || begun.elapsed() > LIMIT {
-            return Err(format!("{} rows differ in {}", diverged(bench).await?, bench.phase).into());
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    Ok(())
+    until("legacy as the shards", async || match (diverged(bench).await?, bench.phase) {
+        (0, _) => Ok(true),
+        (_, Phase::Shards) => Ok(false),
+        (rows, phase) => Err(format!("{rows} rows differ in {phase}").into()),
+    })
+    .await
 }
 
 async fn rows(conn: &mut Conn) -> Outcome<i64> {
@@ -107,7 +103,7 @@ async fn truncate_empties_all_tables_in_every_phase(kind: Kind) -> Outcome {
             until_equal(&mut bench).await?;
         }
         if phase == Phase::DualWrite {
-            bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+            bench.flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
         }
     }
     // And the way back is open.
@@ -142,40 +138,72 @@ async fn truncate_fails_as_the_server_says(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A writer that remembers which of its rows were acknowledged, and when.
-struct Writer {
-    stop: Arc<AtomicBool>,
-    task: JoinHandle<Outcome<Vec<(u64, Instant)>>>,
+/// A row that was acknowledged.
+struct Written {
+    id: u64,
+    begun: Instant,
+    acknowledged: Instant,
 }
 
-impl Writer {
-    fn start(opts: Opts, from: u64) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let task = tokio::spawn(async move {
-            let mut written = Vec::new();
-            let mut conn = Conn::new(opts).await?;
-            let mut id = from;
-            while !stopped.load(Ordering::Relaxed) {
-                id += 1;
-                let begun = Instant::now();
-                let sql = format!("INSERT INTO user (id, name) VALUES ({id}, 'w')");
-                match conn.query_drop(sql).await {
-                    Ok(()) => written.push((id, begun)),
-                    // Held for longer than it waits.
-                    Err(Error::Server(error)) if error.code == 1205 => {}
-                    Err(error) => return Err(error.into()),
-                }
-                sleep(Duration::from_millis(2)).await;
-            }
-            Ok(written)
-        });
-        Self { stop, task }
+/// Three that write rows, and remember them.
+struct Writers {
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+    tasks: Vec<JoinHandle<Outcome<Vec<Written>>>>,
+}
+
+impl Writers {
+    fn start(opts: &Opts) -> Self {
+        let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let tasks = (1..=3)
+            .map(|i| {
+                let (opts, stop, acknowledged) = (opts.clone(), stop.clone(), acknowledged.clone());
+                tokio::spawn(Self::write(opts, 1_000_000 * i, stop, acknowledged))
+            })
+            .collect();
+        Self { stop, acknowledged, tasks }
     }
 
-    async fn end(self) -> Outcome<Vec<(u64, Instant)>> {
+    async fn write(
+        opts: Opts,
+        from: u64,
+        stop: Arc<AtomicBool>,
+        count: Arc<AtomicU64>,
+    ) -> Outcome<Vec<Written>> {
+        let mut written = Vec::new();
+        let mut conn = Conn::new(opts).await?;
+        let mut id = from;
+        while !stop.load(Ordering::Relaxed) {
+            id += 1;
+            let begun = Instant::now();
+            let sql = format!("INSERT INTO user (id, name) VALUES ({id}, 'w')");
+            match conn.query_drop(sql).await {
+                Ok(()) => {
+                    written.push(Written { id, begun, acknowledged: Instant::now() });
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                // Held for longer than it waits.
+                Err(Error::Server(error)) if error.code == 1205 => {}
+                Err(error) => return Err(error.into()),
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        Ok(written)
+    }
+
+    /// Waits until a row was written that began after this call: three may be under way now.
+    async fn go_on(&self) -> Outcome {
+        let enough = self.acknowledged.load(Ordering::Relaxed) + 4;
+        until("more rows", async || Ok(self.acknowledged.load(Ordering::Relaxed) >= enough)).await
+    }
+
+    async fn end(self) -> Outcome<Vec<Written>> {
         self.stop.store(true, Ordering::Relaxed);
-        self.task.await?
+        let mut all = Vec::new();
+        for task in self.tasks {
+            all.extend(task.await??);
+        }
+        Ok(all)
     }
 }
 
@@ -186,8 +214,7 @@ async fn writers_lose_nothing_by_truncate(kind: Kind) -> Outcome {
     bench.sidecars.push(second);
     for phase in BEYOND_LEGACY {
         bench.walk_to(phase).await?;
-        let writers: Vec<Writer> =
-            (0..3).map(|i| Ok(Writer::start(bench.opts(1)?, 1_000_000 * (i + 1)))).collect::<Outcome<_>>()?;
+        let writers = Writers::start(&bench.opts(1)?);
         let reader = bench.opts(1)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -205,74 +232,53 @@ async fn writers_lose_nothing_by_truncate(kind: Kind) -> Outcome {
         let mut conn = bench.conn().await?;
         let values: Vec<String> = (1..=20).map(|id| format!("({id}, 'old')")).collect();
         conn.query_drop(format!("REPLACE INTO user (id, name) VALUES {}", values.join(","))).await?;
-        sleep(Duration::from_millis(300)).await;
+        writers.go_on().await?;
         let before = Instant::now();
         conn.query_drop("TRUNCATE user").await?;
         let after = Instant::now();
-        sleep(Duration::from_millis(500)).await;
+        writers.go_on().await?;
         stop.store(true, Ordering::Relaxed);
         let seen = reads.await??;
         let first = seen.iter().position(|n| *n == 20).unwrap_or(seen.len());
         assert!(seen[first..].iter().all(|n| *n == 20 || *n == 0), "{phase}: {seen:?}");
         let (mut kept, mut gone) = (0, 0);
-        for writer in writers {
-            for (id, begun) in writer.end().await? {
-                let there: Option<i64> = bench
-                    .home
-                    .root()
-                    .query_first(format!("SELECT id FROM user_{} WHERE id = {id}", id % 10))
-                    .await?;
-                if begun > after {
-                    assert!(there.is_some(), "{phase}: row {id} is lost");
-                    kept += 1;
-                } else if begun + Duration::from_millis(200) < before {
-                    assert!(there.is_none(), "{phase}: row {id} outlived TRUNCATE");
-                    gone += 1;
-                }
+        for Written { id, begun, acknowledged } in writers.end().await? {
+            let there: Option<i64> = bench
+                .home
+                .root()
+                .query_first(format!("SELECT id FROM user_{} WHERE id = {id}", id % 10))
+                .await?;
+            if begun > after {
+                assert!(there.is_some(), "{phase}: row {id} is lost");
+                kept += 1;
+            } else if acknowledged < before {
+                assert!(there.is_none(), "{phase}: row {id} outlived TRUNCATE");
+                gone += 1;
             }
         }
         assert!(kept > 0 && gone > 0, "{phase}: {kept} {gone}");
         until_equal(&mut bench).await?;
         conn.query_drop("DELETE FROM user").await?;
         if phase == Phase::DualWrite {
-            bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+            bench.flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
         }
     }
     Ok(())
 }
 
 async fn until_changing(bench: &mut Bench) -> Outcome {
-    let begun = Instant::now();
-    while !matches!(bench.gate().await?.state, GateState::Changing(_)) {
-        if begun.elapsed() > LIMIT {
-            return Err("the gate was not closed".into());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
+    let closed = async || Ok(matches!(bench.gate().await?.state, GateState::Changing(_)));
+    until("the gate closed", closed).await
 }
 
 async fn until_open(bench: &mut Bench, phase: Phase) -> Outcome {
-    let begun = Instant::now();
-    while bench.gate().await?.state != GateState::Open(phase) {
-        if begun.elapsed() > LIMIT {
-            return Err(format!("the gate was not opened: {}", bench.gate().await?).into());
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+    until("the gate open", async || Ok(bench.gate().await?.state == GateState::Open(phase))).await
 }
 
 async fn until_rows(bench: &mut Bench, table: &str, wanted: i64) -> Outcome {
-    let begun = Instant::now();
     let sql = format!("SELECT COUNT(*) FROM {table}");
-    while bench.home.root().query_first::<i64, _>(&sql).await? != Some(wanted) {
-        if begun.elapsed() > LIMIT {
-            return Err(format!("{table} did not get {wanted} rows").into());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
+    let root = bench.home.root();
+    until(table, async || Ok(root.query_first::<i64, _>(&sql).await? == Some(wanted))).await
 }
 
 /// A sidecar is killed while shard 5 cannot be emptied: the one that controls the table, or the one whose client asked.
@@ -295,7 +301,12 @@ async fn whoever_dies_it_is_finished(kind: Kind) -> Outcome {
         let mut other = Conn::new(bench.opts(1 - killed)?).await?;
         assert_eq!(rows(&mut other).await?, 0);
         other.query_drop("SET lock_wait_timeout = 1").await?;
-        let (code, message) = refused(other.query_drop("INSERT INTO user (name) VALUES ('x')").await)?;
+        // 1105: it has not seen the closed gate within this second.
+        let (code, message) = found("a write that waits for DDL", async || {
+            let told = refused(other.query_drop("INSERT INTO user (name) VALUES ('x')").await)?;
+            Ok((told.0 != 1105).then_some(told))
+        })
+        .await?;
         assert!(code == 1205 && message.contains("DDL"), "{code} {message}");
         // What has it, and what lacks it.
         let check = bench.sidecars[1 - killed].command(&["check"])?;
@@ -315,7 +326,7 @@ async fn whoever_dies_it_is_finished(kind: Kind) -> Outcome {
         until_equal(&mut bench).await?;
         bench.sidecars[killed].launch().await?;
     }
-    bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+    bench.flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
     bench.walk_to(Phase::ShardRead).await?;
     until_equal(&mut bench).await
 }
@@ -355,7 +366,7 @@ async fn a_flip_waits_for_ddl(kind: Kind) -> Outcome {
     assert!(matches!(bench.gate().await?.state, GateState::Changing(_)));
     holder.query_drop("UNLOCK TABLES").await?;
     running.await??;
-    bench.flag.until("0111", LIMIT, |state| state.phase == Some(Phase::ShardRead)).await?;
+    bench.flag.until("0111", PATIENCE, |state| state.phase == Some(Phase::ShardRead)).await?;
     until_equal(&mut bench).await
 }
 
@@ -450,7 +461,7 @@ async fn definitions_change_on_all_tables_in_every_phase(kind: Kind) -> Outcome 
         until_equal(&mut bench).await?;
         other.query_drop("DELETE FROM user WHERE id > 40").await?;
         if phase == Phase::DualWrite {
-            bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+            bench.flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
         }
     }
     bench.walk_to(Phase::ShardRead).await?;
@@ -497,8 +508,7 @@ async fn a_definition_that_was_cut_off_is_finished(kind: Kind) -> Outcome {
     bench.walk_to(Phase::ShardRead).await?;
     let second = Sidecar::start(&bench.setup, "second").await?;
     bench.sidecars.push(second);
-    let writers: Vec<Writer> =
-        (0..3).map(|i| Ok(Writer::start(bench.opts(1)?, 1_000_000 * (i + 1)))).collect::<Outcome<_>>()?;
+    let writers = Writers::start(&bench.opts(1)?);
     let mut conn = bench.conn().await?;
     let mut holder = bench.direct().await?;
     // Not LOCK TABLES: writers would wait for it, under the gate.
@@ -508,12 +518,9 @@ async fn a_definition_that_was_cut_off_is_finished(kind: Kind) -> Outcome {
         tokio::spawn(
             async move { conn.query_drop("ALTER TABLE user ADD COLUMN x INT NOT NULL DEFAULT 3").await },
         );
-    let begun = Instant::now();
     let has = "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_NAME = 'x'";
-    while bench.home.root().query_first::<i64, _>(has).await? != Some(6) {
-        assert!(begun.elapsed() < LIMIT, "shard 4 did not get it");
-        sleep(Duration::from_millis(20)).await;
-    }
+    let root = bench.home.root();
+    until("x in shard 4", async || Ok(root.query_first::<i64, _>(has).await? == Some(6))).await?;
     bench.sidecars[0].kill9()?;
     assert!(running.await?.is_err());
     holder.query_drop("COMMIT").await?;
@@ -524,31 +531,33 @@ async fn a_definition_that_was_cut_off_is_finished(kind: Kind) -> Outcome {
     assert_eq!(x, Some(3 * i64::from(tests::bench::ROWS)));
     conn.query_drop("UPDATE user SET x = 4 WHERE id = 5").await?;
     let (opened, mut later) = (Instant::now(), 0);
-    sleep(Duration::from_millis(500)).await;
-    for writer in writers {
-        for (id, begun) in writer.end().await? {
-            let there: Option<i64> = conn.query_first(format!("SELECT id FROM user WHERE id = {id}")).await?;
-            assert!(there.is_some(), "row {id} is lost");
-            later += usize::from(begun > opened);
-        }
+    writers.go_on().await?;
+    for Written { id, begun, .. } in writers.end().await? {
+        let there: Option<i64> = conn.query_first(format!("SELECT id FROM user WHERE id = {id}")).await?;
+        assert!(there.is_some(), "row {id} is lost");
+        later += usize::from(begun > opened);
     }
     assert!(later > 0, "nobody wrote afterwards");
     bench.phase = Phase::ShardRead;
     until_equal(&mut bench).await
 }
 
+/// `shunt backfill` gives Redis a second.
+async fn backfill(bench: &Bench, what: &str) -> Outcome {
+    let command = async || Ok(bench.sidecars[0].command(&["backfill", what])?.status.success());
+    until(what, command).await
+}
+
 /// What was copied before counts no longer, and what is copied afterwards is the table as it is.
 async fn the_copy_begins_again_after_ddl(kind: Kind) -> Outcome {
     let mut bench = bench(kind, "ddlcopydb").await?;
-    let paused = bench.sidecars[0].command(&["backfill", "--pause"])?;
-    assert!(paused.status.success(), "{paused:?}");
-    bench.flag.walk_to(Phase::DualWrite, LIMIT).await?;
+    backfill(&bench, "--pause").await?;
+    bench.flag.walk_to(Phase::DualWrite, PATIENCE).await?;
     let mut conn = bench.conn().await?;
     conn.query_drop("ALTER TABLE user DROP INDEX name, ADD COLUMN x INT DEFAULT 2 FIRST").await?;
     conn.query_drop("UPDATE user SET n = x WHERE id < 10").await?;
-    let resumed = bench.sidecars[0].command(&["backfill", "--resume"])?;
-    assert!(resumed.status.success(), "{resumed:?}");
-    bench.flag.until("a certified copy", LIMIT, tests::walk::State::certified).await?;
+    backfill(&bench, "--resume").await?;
+    bench.flag.until("a certified copy", PATIENCE, tests::walk::State::certified).await?;
     until_equal(&mut bench).await?;
     one_shape(&mut bench).await?;
     conn.query_drop("TRUNCATE user").await?;
