@@ -11,7 +11,8 @@ use tests::{
     history::{Clock, Effect, Fate, History, Read, Scope},
     home::Home,
     judge::{Kind, Verdict, judge},
-    load::{Load, Plan, Routes},
+    load::{Class, Load, Plan, Routes},
+    patience::until,
     scan::{Snapshot, scan},
     servers, sql,
 };
@@ -67,18 +68,19 @@ fn assert_found(verdict: &Verdict, what: &str, kinds: &[(Kind, u64)]) {
 
 async fn judge_on(kind: servers::Kind) -> Outcome {
     let mut bench = Bench::start(kind).await?;
-    // A lossy client: it reads in a snapshot that was opened a second ago.
+    let load = bench.load.take().unwrap();
+    // A lossy client: it reads in a snapshot from before a hundred writes.
     let mut old = Conn::from_url(bench.home.url()).await?;
     old.query_drop(format!("USE {SCHEMA}")).await?;
     old.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let later = load.shared.acknowledged_so_far() + 100;
+    until("writes", async || Ok(load.shared.acknowledged_so_far() > later)).await?;
     let snapshot = bench.scan(Phase::Legacy).await?.authority;
     let began = bench.clock.now();
     let rows = sql::rows(&mut old, false, sql::SELECT, vec![]).await?;
     let stale = Read { began, ended: bench.clock.now(), scope: Scope::All, rows };
-    tokio::time::sleep(Duration::from_secs(1)).await;
-
-    let load = bench.load.take().unwrap();
+    let reads = || load.shared.samples(0).iter().filter(|one| one.class == Class::Read).count();
+    until("enough to judge", async || Ok(load.shared.acknowledged_so_far() > 300 && reads() > 300)).await?;
     let mut history = load.stop().await?;
     history.snapshots.push(snapshot);
     let verdict = bench.end(&mut history).await?;
