@@ -11,7 +11,7 @@ use wire::{
     FrameError, Malformed,
     frame::{HEADER, Header},
     own::Rows,
-    packet::{self, Column, ErrInfo, OkInfo, execute::PARAMETER_COUNT_AVAILABLE, row::Widths},
+    packet::{self, Column, ErrInfo, OkInfo, row::Widths},
     reader::put_lenenc,
 };
 
@@ -102,7 +102,7 @@ impl Session {
         }
         let definitions = self.read_columns(columns).await?;
         let widths = match shape {
-            Shape::Columns(own) => self.widths(own, &definitions, origin)?,
+            Shape::Columns(own) => self.widths(own, &definitions)?,
             Shape::AsIs | Shape::Rename(_) => Ok(None),
         };
         let widths = match widths {
@@ -280,12 +280,7 @@ impl Session {
     /// In the binary protocol a value's bytes depend on its type, and the shards' union may have another one than
     /// the unsharded table: integers get the width that the client is told, with anything else it would misread the
     /// row.
-    fn widths(
-        &self,
-        own: &[Vec<u8>],
-        actual: &[Vec<u8>],
-        origin: Origin<'_>,
-    ) -> Flow<Result<Option<Widths>, ErrInfo>> {
+    fn widths(&self, own: &[Vec<u8>], actual: &[Vec<u8>]) -> Flow<Result<Option<Widths>, ErrInfo>> {
         if !self.binary_rows {
             return Ok(Ok(None));
         }
@@ -295,7 +290,6 @@ impl Session {
         };
         let own = parse(own)?;
         let odd = match Widths::new(&parse(actual)?, &own) {
-            Ok(Some(_)) if has_cursor(origin) => 0,
             Ok(widths) => return Ok(Ok(widths)),
             Err(column) => column,
         };
@@ -406,9 +400,4 @@ fn malformed(error: Malformed) -> Fault {
 
 fn parse_err(payload: &[u8]) -> Flow<ErrInfo> {
     ErrInfo::parse(payload).map_err(malformed)
-}
-
-/// Whether the client opens a cursor: its rows come by COM_STMT_FETCH.
-fn has_cursor(origin: Origin<'_>) -> bool {
-    origin.payload.get(5).is_some_and(|flags| flags & !PARAMETER_COUNT_AVAILABLE != 0)
 }

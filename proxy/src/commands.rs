@@ -8,12 +8,12 @@ use sql_rewrite::{
 use wire::{
     Command, Packet,
     own::{self, Answer},
-    packet::{ErrInfo, Execute, OkInfo, prepare, query},
+    packet::{ErrInfo, OkInfo, prepare, query},
 };
 
 use crate::{
     execute::{Done, Origin},
-    prepared::{self, Prepared},
+    prepared::{Bound, Prepared},
     relay::Fault,
     session::{Flow, Session},
 };
@@ -295,7 +295,7 @@ impl Session {
 
     fn reply_prepared(&mut self, answer: &own::Prepared) {
         self.reply(&answer.ok.payload());
-        let eof = OkInfo { status: self.relay.status, ..OkInfo::default() }.eof_payload();
+        let eof = OkInfo { status: self.relay.status.without_cursor(), ..OkInfo::default() }.eof_payload();
         for columns in [&answer.params, &answer.columns] {
             for column in columns {
                 self.reply(column.payload());
@@ -310,29 +310,18 @@ impl Session {
     pub(crate) async fn execute_prepared(&mut self, command: &Packet) -> Flow<()> {
         let payload = command.payload();
         let id = prepare::statement_id(payload).map_err(|error| Fault::Client(error.into()))?;
-        let diagnostics = &self.diagnostics;
-        let acted_upon =
-            |known: &&mut Prepared| !known.only_asks || diagnostics.may_be_asked(known.statement.text());
-        let known = self.prepared.get_mut(&id).filter(acted_upon);
-        let Some(known) = known else {
+        let Some(known) = self.prepared.get_mut(&id) else {
             self.relay_command(command, true).await?;
             self.spend_one_shots();
             return Ok(());
         };
-        let params = usize::from(known.params);
-        let mariadb = self.server.mariadb;
-        let values = match Execute::parse(payload, self.relay.caps, params, &known.types, &known.long) {
-            Ok(execute) => {
-                if let Some(types) = &execute.types {
-                    known.types.clone_from(types);
-                }
-                prepared::values(&execute, &known.types, mariadb)
-            }
-            Err(_) => {
-                known.types.clear();
-                prepared::unreadable(params, mariadb)
-            }
-        };
+        let Bound { payload, values } = known.bind(payload, self.relay.caps, self.server.mariadb);
+        if known.only_asks && !self.diagnostics.may_be_asked(known.statement.text()) {
+            known.long.clear();
+            self.relay_payload(&payload, command).await?;
+            self.spend_one_shots();
+            return Ok(());
+        }
         let values = match values {
             Ok(values) => values,
             Err(error) => {
@@ -348,7 +337,7 @@ impl Session {
             return Ok(());
         }
         let origin = Origin {
-            payload,
+            payload: &payload,
             prepared: Some(id),
             params: Some(&values),
             more: false,

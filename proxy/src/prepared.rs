@@ -4,11 +4,12 @@
 //! column definitions of the unsharded table. Where shards answer, a *variant* with the same parameters
 //! is prepared besides, once for each text.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use sql_rewrite::{ColumnSource, Facts, ShardRead, Statement, Text, Value};
 use topology::TableSchema;
 use wire::{
+    Capabilities,
     own::{self, Answer},
     packet::{ErrInfo, Execute, ParamType, ParamValue, value::kind},
 };
@@ -53,6 +54,15 @@ struct Variant {
     id: u32,
 }
 
+/// A COM_STMT_EXECUTE as it was read.
+#[derive(Debug)]
+pub(crate) struct Bound<'p> {
+    /// The command, with the parameters' types in it.
+    pub payload: Cow<'p, [u8]>,
+    /// The parameters, or what the client is told of them.
+    pub values: Result<Vec<Value>, ErrInfo>,
+}
+
 /// All of a session's prepared statements, by the id that home gave.
 pub(crate) type PreparedStatements = HashMap<u32, Prepared>;
 
@@ -69,6 +79,26 @@ impl Prepared {
             only_asks: false,
             variants: Vec::new(),
         }
+    }
+
+    /// Reads a COM_STMT_EXECUTE of it, and keeps the types that it tells. One that tells none gets those of the last:
+    /// what ran in its place may be all that has heard them.
+    pub(crate) fn bind<'p>(&mut self, payload: &'p [u8], caps: Capabilities, mariadb: bool) -> Bound<'p> {
+        let params = usize::from(self.params);
+        let Ok(execute) = Execute::parse(payload, caps, params, &self.types, &self.long) else {
+            self.types.clear();
+            return Bound { payload: Cow::Borrowed(payload), values: unreadable(params, mariadb) };
+        };
+        let told = match &execute.types {
+            Some(types) => {
+                self.types.clone_from(types);
+                None
+            }
+            None if params == 0 => None,
+            None => execute.with_types(caps).ok(),
+        };
+        let payload = told.map_or(Cow::Borrowed(payload), Cow::Owned);
+        Bound { payload, values: values(&execute, &self.types, mariadb) }
     }
 
     /// The ids of its variants, to be closed with it.
@@ -258,11 +288,7 @@ fn elsewhere(what: &str, advice: &str) -> ErrInfo {
 }
 
 /// The parameters' values as the planner sees them, `types` being theirs; else what the server says.
-pub(crate) fn values(
-    execute: &Execute<'_>,
-    types: &[ParamType],
-    mariadb: bool,
-) -> Result<Vec<Value>, ErrInfo> {
+fn values(execute: &Execute<'_>, types: &[ParamType], mariadb: bool) -> Result<Vec<Value>, ErrInfo> {
     // MariaDB refuses these: home is to say so.
     let only_mysqls = |kind: u8| matches!(kind, kind::JSON | kind::VECTOR);
     let mut values: Vec<Value> = execute.values.iter().map(value).collect();
@@ -280,7 +306,7 @@ pub(crate) fn values(
 }
 
 /// What MySQL says to a COM_STMT_EXECUTE that cannot be read. MariaDB may be able to: home is to say so.
-pub(crate) fn unreadable(params: usize, mariadb: bool) -> Result<Vec<Value>, ErrInfo> {
+fn unreadable(params: usize, mariadb: bool) -> Result<Vec<Value>, ErrInfo> {
     if mariadb {
         return Ok(vec![Value::Foreign; params]);
     }

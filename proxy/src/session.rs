@@ -15,6 +15,7 @@ use wire::{
     leg::Head,
     own::{self, Answer},
     packet::{ErrInfo, prepare},
+    response::Summary,
 };
 
 use crate::{
@@ -240,6 +241,19 @@ impl Session {
     /// it are those of a SELECT.
     pub(crate) async fn relay_command(&mut self, command: &Packet, selects: bool) -> Flow<bool> {
         let summary = self.relay.packet(command).await?;
+        Ok(self.relayed(&summary, selects))
+    }
+
+    /// The client's own `command` as this payload, and its answer as it is.
+    pub(crate) async fn relay_payload(&mut self, payload: &[u8], command: &Packet) -> Flow<bool> {
+        self.send_payload(payload);
+        self.flush().await?;
+        let kind = Command(payload.first().copied().unwrap_or_default());
+        let summary = self.relay.answer(kind, command.last_seq()).await?;
+        Ok(self.relayed(&summary, true))
+    }
+
+    fn relayed(&mut self, summary: &Summary, selects: bool) -> bool {
         let conditions = summary.error.is_some() || summary.warned;
         let ended = Ended { rows: selects && summary.result_sets > 0, conditions };
         self.diagnostics.ran_at_home(ended, self.server.mariadb);
@@ -247,7 +261,7 @@ impl Session {
             // An error carries no status flags: what became of a transaction is not known.
             self.facts = None;
         }
-        Ok(summary.error.is_none())
+        summary.error.is_none()
     }
 
     /// Tells the client why the session ends, where the protocol still allows it.

@@ -4,6 +4,8 @@
 //! there. It is written without the crate `wire` on purpose: an oracle that shares code with what it judges
 //! shares its mistakes. No TLS: where an account needs it for its first login, a driver logs in once beforehand.
 
+mod statements;
+
 use mysql_async::{Conn, Opts};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
@@ -110,6 +112,10 @@ pub enum Value {
     Double(f64),
     /// A string.
     Text(String),
+    /// NULL for a parameter of this type, `MYSQL_TYPE_…`.
+    NullOf(u8),
+    /// Of this type; its value was sent ahead ([`Client::send_ahead`]).
+    Ahead(u8),
     /// Any other type.
     Typed(Typed),
 }
@@ -255,13 +261,7 @@ impl Client {
     /// # Errors
     /// As [`Client::query`].
     pub async fn execute(&mut self, statement: &Prepared, values: &[Value]) -> Outcome<Vec<Reply>> {
-        let mut body = Vec::new();
-        body.extend_from_slice(&statement.id.to_le_bytes());
-        body.extend_from_slice(&[0, 1, 0, 0, 0]);
-        if !values.is_empty() {
-            put_values(&mut body, values)?;
-        }
-        self.command(0x17, &body).await?;
+        self.send_execute(statement, values, 0, true).await?;
         self.replies(true).await
     }
 
@@ -551,28 +551,29 @@ fn binary_row(packet: &[u8], columns: &[Column]) -> Outcome<Row> {
         .collect()
 }
 
-fn put_values(body: &mut Vec<u8>, values: &[Value]) -> Outcome {
+fn put_values(body: &mut Vec<u8>, values: &[Value], types: bool) -> Outcome {
     let mut nulls = vec![0_u8; values.len().div_ceil(8)];
     for (i, value) in values.iter().enumerate() {
-        if *value == Value::Null {
+        if matches!(value, Value::Null | Value::NullOf(_)) {
             nulls[i / 8] |= 1 << (i % 8);
         }
     }
     body.extend_from_slice(&nulls);
-    body.push(1);
-    for value in values {
+    body.push(u8::from(types));
+    for value in values.iter().filter(|_| types) {
         body.extend_from_slice(&match value {
             Value::Null => [0x06, 0],
             Value::Int(_) => [0x08, 0],
             Value::UInt(_) => [0x08, 0x80],
             Value::Double(_) => [0x05, 0],
             Value::Text(_) => [0xfd, 0],
+            Value::NullOf(kind) | Value::Ahead(kind) => [*kind, 0],
             Value::Typed(typed) => [typed.kind, if typed.unsigned { 0x80 } else { 0 }],
         });
     }
     for value in values {
         match value {
-            Value::Null => {}
+            Value::Null | Value::NullOf(_) | Value::Ahead(_) => {}
             Value::Int(v) => body.extend_from_slice(&v.to_le_bytes()),
             Value::UInt(v) => body.extend_from_slice(&v.to_le_bytes()),
             Value::Double(v) => body.extend_from_slice(&v.to_le_bytes()),

@@ -19,6 +19,7 @@ pub mod answer;
 pub mod case;
 pub mod compare;
 pub mod known;
+pub mod walked;
 
 use answer::Answer;
 pub use answer::Protocol;
@@ -255,11 +256,15 @@ impl Same {
             .collect()
     }
 
-    /// Differences of the whole tables, and rows in a wrong shard.
     async fn tables(&mut self, pair: &Pair) -> Outcome<Vec<String>> {
-        if pair.locked {
-            return Ok(Vec::new());
-        }
+        if pair.locked { Ok(Vec::new()) } else { self.tables_differ().await }
+    }
+
+    /// Differences of the whole tables, and rows in a wrong shard.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn tables_differ(&mut self) -> Outcome<Vec<String>> {
         let (real, twin) = (self.names.real.clone(), self.names.twin.clone());
         // A UNION of one table, too, because it shows a ZEROFILL column without zeros.
         let rows_of = |tables: &[String]| {

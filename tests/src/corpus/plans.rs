@@ -96,11 +96,11 @@ pub async fn facts(client: &mut Client, kind: Kind) -> Outcome<Facts> {
 
 fn value(value: &Value) -> sql_rewrite::Value {
     match value {
-        Value::Null => sql_rewrite::Value::Null,
+        Value::Null | Value::NullOf(_) => sql_rewrite::Value::Null,
         Value::Int(v) => sql_rewrite::Value::Int(*v),
         Value::UInt(v) => sql_rewrite::Value::UInt(*v),
         Value::Double(v) => sql_rewrite::Value::Double(*v),
         Value::Text(v) => sql_rewrite::Value::Text(v.clone().into_bytes()),
-        Value::Typed(_) => sql_rewrite::Value::Foreign,
+        Value::Typed(_) | Value::Ahead(_) => sql_rewrite::Value::Foreign,
     }
 }

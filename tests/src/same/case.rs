@@ -115,7 +115,8 @@ impl Step {
 #[must_use]
 pub fn literal(value: &Value) -> String {
     match value {
-        Value::Null => "NULL".to_owned(),
+        Value::Null | Value::NullOf(_) => "NULL".to_owned(),
+        Value::Ahead(_) => "?".to_owned(),
         Value::Int(v) => v.to_string(),
         Value::UInt(v) => v.to_string(),
         Value::Double(v) => format!("{v:e}"),

@@ -96,12 +96,30 @@ impl<'a> Execute<'a> {
         Ok(Self { statement_id, cursor: flags & !PARAMETER_COUNT_AVAILABLE, types, values, sent })
     }
 
+    /// The same, with the types in it.
+    ///
+    /// # Errors
+    /// None: these are its own parameters.
+    pub fn with_types(&self, caps: Capabilities) -> Result<Vec<u8>, Malformed> {
+        let all: Vec<usize> = (0..self.values.len()).collect();
+        self.rewritten((self.statement_id, self.cursor), &all, caps)
+    }
+
     /// COM_STMT_EXECUTE of another statement, without a cursor: its parameters are this one's of the numbers
-    /// `params`, with their types; query attributes stay.
+    /// `params`, with their types; query attributes stay. A value that came ahead is not in it either.
     ///
     /// # Errors
     /// A number that is none of this one's parameters.
     pub fn with_params(&self, id: u32, params: &[usize], caps: Capabilities) -> Result<Vec<u8>, Malformed> {
+        self.rewritten((id, 0), params, caps)
+    }
+
+    fn rewritten(
+        &self,
+        (id, cursor): (u32, u8),
+        params: &[usize],
+        caps: Capabilities,
+    ) -> Result<Vec<u8>, Malformed> {
         let attributes = self.sent.get(self.values.len()..).unwrap_or_default();
         let chosen: Option<Vec<&Sent<'_>>> = params
             .iter()
@@ -112,7 +130,7 @@ impl<'a> Execute<'a> {
         let named = caps.query_attributes();
         let mut bytes = vec![Command::STMT_EXECUTE.0];
         bytes.extend_from_slice(&id.to_le_bytes());
-        bytes.push(if named { PARAMETER_COUNT_AVAILABLE } else { 0 });
+        bytes.push(cursor | if named { PARAMETER_COUNT_AVAILABLE } else { 0 });
         bytes.extend_from_slice(&1_u32.to_le_bytes());
         if named {
             put_lenenc(&mut bytes, chosen.len() as u64);
@@ -173,7 +191,9 @@ pub(crate) fn read_parameters<'a>(
     let mut sent = Vec::with_capacity(count);
     for index in 0..count {
         let name = names.get(index).copied().unwrap_or_default();
-        if nulls[index / 8] >> (index % 8) & 1 == 1 {
+        // Servers look at the NULL bitmap only where nothing came ahead.
+        let came_ahead = long.iter().any(|param| usize::from(*param) == index);
+        if nulls[index / 8] >> (index % 8) & 1 == 1 && !came_ahead {
             let kind =
                 known.get(index).copied().unwrap_or(ParamType { kind: value::kind::NULL, unsigned: false });
             values.push(value::null(kind.kind));
@@ -182,7 +202,7 @@ pub(crate) fn read_parameters<'a>(
         }
         let kind = *known.get(index).ok_or(Malformed("parameter without a type"))?;
         let rest = reader.rest();
-        values.push(if long.iter().any(|param| usize::from(*param) == index) {
+        values.push(if came_ahead {
             ParamValue::Long
         } else {
             value::read(reader, kind.kind, kind.unsigned)?
@@ -260,6 +280,28 @@ mod tests {
         bytes.extend_from_slice(&[0, 1, kind::BLOB, 0, kind::TINY, 0, 5]);
         let execute = Execute::parse(&bytes, PLAIN, 2, &[], &[0]).unwrap();
         assert_eq!(execute.values, [ParamValue::Long, ParamValue::Int(5)]);
+        let twice = execute.with_params(7, &[0, 1, 0], PLAIN).unwrap();
+        let twice = Execute::parse(&twice, PLAIN, 3, &[], &[0, 2]).unwrap();
+        assert_eq!(twice.values, [ParamValue::Long, ParamValue::Int(5), ParamValue::Long]);
+        let mut null = bytes.clone();
+        null[10] = 1;
+        let null = Execute::parse(&null, PLAIN, 2, &[], &[0]).unwrap();
+        assert_eq!(null.values, execute.values, "the NULL bitmap is not for it");
+    }
+
+    #[test]
+    fn types_that_were_told_before_are_put_in() {
+        let types = [
+            ParamType { kind: kind::LONGLONG, unsigned: true },
+            ParamType { kind: kind::STRING, unsigned: false },
+        ];
+        let mut again = head(1);
+        again.extend_from_slice(&[0b10, 0]);
+        again.extend_from_slice(&8u64.to_le_bytes());
+        let told = Execute::parse(&again, PLAIN, 2, &types, &[]).unwrap().with_types(PLAIN).unwrap();
+        let told = Execute::parse(&told, PLAIN, 2, &[], &[]).unwrap();
+        assert_eq!((told.statement_id, told.cursor, told.types.as_deref()), (9, 1, Some(&types[..])));
+        assert_eq!(told.values, [ParamValue::UInt(8), ParamValue::Null]);
     }
 
     #[test]

@@ -130,10 +130,10 @@ impl OkInfo {
     }
 
     /// `self`'s counts, id, warnings and text with the session state of `last`: what one statement did, told
-    /// after another of Shunt's own (a COMMIT, say) came behind it.
+    /// after another of Shunt's own (a COMMIT, say) came behind it. A cursor that the statement opened stays open.
     #[must_use]
     pub fn with_state_of(mut self, last: &Self) -> Self {
-        self.status = last.status;
+        self.status.0 = last.status.0 | self.status.0 & StatusFlags::CURSOR_EXISTS;
         self.state.clone_from(&last.state);
         self
     }

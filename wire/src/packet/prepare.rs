@@ -1,6 +1,6 @@
 //! Answers to COM_STMT_PREPARE, and the statement ids that other commands carry.
 
-use crate::{Malformed, packet::OK, reader::Reader};
+use crate::{Command, Malformed, packet::OK, reader::Reader};
 
 /// In the place of an id: the statement that the connection prepared last (MariaDB, whose clients send it behind a
 /// COM_STMT_PREPARE without waiting for the answer).
@@ -80,6 +80,16 @@ impl<'a> LongData<'a> {
         let param = reader.u16("parameter number")?;
         Ok(Self { statement_id, param, data: reader.rest() })
     }
+
+    /// The command's payload.
+    pub fn payload(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(7 + self.data.len());
+        out.push(Command::STMT_SEND_LONG_DATA.0);
+        out.extend_from_slice(&self.statement_id.to_le_bytes());
+        out.extend_from_slice(&self.param.to_le_bytes());
+        out.extend_from_slice(self.data);
+        out
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +105,13 @@ mod tests {
             prop_assert_eq!(PrepareOk::parse(&payload), Ok(ok));
             patch_statement_id(&mut payload, id).unwrap();
             prop_assert_eq!(PrepareOk::parse(&payload), Ok(PrepareOk { statement_id: id, ..ok }));
+        }
+
+        #[test]
+        fn a_piece_is_read_back(statement_id: u32, param: u16, data: Vec<u8>) {
+            let piece = LongData { statement_id, param, data: &data };
+            let payload = piece.payload();
+            prop_assert_eq!(LongData::parse(&payload), Ok(piece));
         }
 
         #[test]

@@ -41,6 +41,11 @@ impl StatusFlags {
         self.has(Self::CURSOR_EXISTS)
     }
 
+    /// Without what is said of one statement's cursor.
+    pub fn without_cursor(self) -> Self {
+        Self(self.0 & !(Self::CURSOR_EXISTS | Self::LAST_ROW_SENT))
+    }
+
     pub fn no_backslash_escapes(self) -> bool {
         self.has(Self::NO_BACKSLASH_ESCAPES)
     }
