@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sql_rewrite::{
-    Charset, DynamicText, Facts, Head, MayAsk, Question, Statement, Value, may_change_session,
-};
+use sql_rewrite::{Charset, DynamicText, Facts, Head, MayAsk, Question, Statement, may_change_session};
 use wire::{
     Command, Packet,
     own::{self, Answer},
@@ -57,6 +55,7 @@ impl Session {
                 payload: alone.as_deref().unwrap_or(payload),
                 prepared: None,
                 params: None,
+                arguments: &[],
                 more: i < last,
                 facts: &facts,
                 respelled: None,
@@ -114,6 +113,7 @@ impl Session {
                 payload: command.payload(),
                 prepared: None,
                 params: None,
+                arguments: &[],
                 more: false,
                 facts: &facts,
                 respelled: None,
@@ -139,7 +139,7 @@ impl Session {
             |text: &Vec<u8>| self.plane.planner.mentions(text) || self.diagnostics.may_be_asked(text);
         let runs = !matches!(statement.head(), Head::Prepare { .. });
         if let Some(text) = text.as_ref().filter(|text| runs && acted_upon(text)) {
-            return self.execute_text(text, origin).await;
+            return self.execute_text(text, statement, origin).await;
         }
         self.send_payload(origin.payload);
         self.flush().await?;
@@ -196,9 +196,13 @@ impl Session {
         }
     }
 
-    /// EXECUTE of a text that names a configured table: planned as that text, its parameters being
-    /// user variables whose values are not known.
-    async fn execute_text(&mut self, text: &[u8], origin: Origin<'_>) -> Flow<Done> {
+    /// EXECUTE of a text that names a configured table: planned as that text, with the values of its arguments.
+    async fn execute_text(&mut self, text: &[u8], execute: &Statement, origin: Origin<'_>) -> Flow<Done> {
+        let mut arguments = execute.arguments();
+        if !arguments.is_empty() {
+            // Asking for them overwrites what home knows of the statement before it, which the text may ask about.
+            self.facts = None;
+        }
         if let Err(error) = self.learn_facts().await? {
             return self.fail(error).await;
         }
@@ -210,8 +214,19 @@ impl Session {
                 .fail(ErrInfo::new(1235, b"42000", "Shunt: this prepared text is not one statement"))
                 .await;
         };
-        let unknown = vec![Value::LongData; text.iter().filter(|byte| **byte == b'?').count()];
-        let inner = Origin { params: Some(&unknown), facts: &facts, ..origin };
+        if statement.placeholders().is_some_and(|wanted| wanted != arguments.len()) {
+            return self.fail(ErrInfo::new(1210, b"HY000", "Incorrect arguments to EXECUTE")).await;
+        }
+        if statement.assigns_variables() || binary_rows {
+            // A second attempt would see what the first has assigned.
+            arguments.fill(None);
+        }
+        let values = match self.argument_values(&arguments).await? {
+            Ok(values) => values,
+            Err(error) => return self.fail(error).await,
+        };
+        let arguments: Vec<Vec<u8>> = arguments.into_iter().map(Option::unwrap_or_default).collect();
+        let inner = Origin { params: Some(&values), arguments: &arguments, facts: &facts, ..origin };
         self.asking_or_planned(statement, inner).await
     }
 
@@ -340,6 +355,7 @@ impl Session {
             payload: &payload,
             prepared: Some(id),
             params: Some(&values),
+            arguments: &[],
             more: false,
             facts: &facts,
             respelled: None,

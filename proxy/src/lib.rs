@@ -1,6 +1,7 @@
 //! The data plane and the `shunt` binary: listener, login, session, execution, command line.
 
 mod answer;
+mod arguments;
 mod asking;
 pub mod cli;
 mod commands;

@@ -6,6 +6,7 @@
 mod crosscheck;
 mod cursor;
 mod digest;
+mod dynamic;
 mod explain;
 mod facts;
 mod forms;
@@ -30,6 +31,7 @@ mod testing;
 mod value;
 mod written;
 
+pub use dynamic::executed;
 pub use explain::{explain, how};
 pub use facts::{Charset, Facts, Server, SqlMode};
 pub use head::{Completion, DdlObject, DdlVerb, DynamicText, Head, head, may_change_session};

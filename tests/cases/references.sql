@@ -153,7 +153,6 @@ PREPARE s FROM 'SELECT id, name FROM user WHERE id = 7';
 EXECUTE s;
 SET @a = 'name3', @b = 30;
 PREPARE s FROM 'SELECT id FROM user WHERE name = ? AND id < ?';
--- refused 0111 0011
 EXECUTE s USING @a, @b;
 DEALLOCATE PREPARE s;
 

@@ -54,6 +54,8 @@ pub(crate) struct Origin<'a> {
     pub prepared: Option<u32>,
     /// Parameter values, if it has parameters.
     pub params: Option<&'a [Value]>,
+    /// How an EXECUTE … USING spells them.
+    pub arguments: &'a [Vec<u8>],
     /// The facts that its text was read under.
     pub facts: &'a Facts,
     /// Another statement of the same packet follows: the answer says "more results".

@@ -113,6 +113,9 @@ impl Session {
         if let Some(id) = origin.prepared {
             return self.send_variant(id, read, snapshots, origin.payload).await;
         }
+        if !origin.arguments.is_empty() {
+            return self.send_executed(statement, read, origin).await;
+        }
         if read.columns == ColumnSource::Rename {
             self.send_bytes(&read.text.sql);
             self.flush().await?;

@@ -105,6 +105,10 @@ impl<'a> Context<'a> {
             if *value == Value::LongData {
                 return self.refuse(refusal::LONG_DATA, "it needs a parameter that was sent as long data");
             }
+            if value.is_hidden() {
+                return self
+                    .refuse(refusal::UNKNOWN_PARAMETER, "it needs the value of a `?` that is not known");
+            }
             let in_limit = self.limits().any(|limit| limit.contains(&i));
             let form = if in_limit { limit_literal(value) } else { literal(value, self.facts) };
             let Some(bytes) = form else {

@@ -46,7 +46,7 @@ reasons! {
     TOO_MANY_KEYS "too-many-keys" "write in smaller steps, for instance with LIMIT";
     ORDINAL "order-by-ordinal" "order by the column's name";
     LONG_DATA "long-data" "send the parameter within the execute packet";
-    UNKNOWN_PARAMETER "unknown-parameter" "use the client library's prepared statements, or literals; EXECUTE … USING hides the values";
+    UNKNOWN_PARAMETER "unknown-parameter" "bind it as an ordinary type; in EXECUTE … USING give a literal or a user variable, of the session's collation, in a text that assigns none";
     LIMIT_FORM "limit-form" "give LIMIT as integer literals or integer parameters";
     DDL "ddl" "write it as one of the forms of TRUNCATE, ALTER TABLE, CREATE INDEX and DROP INDEX that SQL.md lists, or go back to 1100, change the table and the shard tables there, and start again";
     LOCK_TABLES "lock-tables" "lock the table itself, beside no other lock with a name of its shards; or use a transaction with SELECT … FOR UPDATE";
