@@ -63,7 +63,7 @@ impl Session {
             let origin = Origin { payload: &payload, params: None, respelled: Some(respelled), ..origin };
             return self.statement(statement, origin).await;
         };
-        let (substitute, payload) = match self.substitute(id, &respelled.text, origin.payload).await? {
+        let (substitute, payload) = match self.substitute(id, &respelled.text, origin).await? {
             Ok(prepared) => prepared,
             Err(error) => return self.fail(error).await,
         };

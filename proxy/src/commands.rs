@@ -1,6 +1,6 @@
 //! The commands that carry SQL: COM_QUERY, COM_STMT_PREPARE, COM_STMT_EXECUTE and what belongs to them.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use sql_rewrite::{Charset, DynamicText, Facts, Head, MayAsk, Question, Statement, may_change_session};
 use wire::{
@@ -13,6 +13,7 @@ use crate::{
     execute::{Done, Origin},
     prepared::{Bound, Prepared},
     relay::Fault,
+    sent_ahead::{SENT_AHEAD_MAX, SentAhead},
     session::{Flow, Session},
 };
 
@@ -56,6 +57,7 @@ impl Session {
                 prepared: None,
                 params: None,
                 arguments: &[],
+                ahead: None,
                 more: i < last,
                 facts: &facts,
                 respelled: None,
@@ -114,6 +116,7 @@ impl Session {
                 prepared: None,
                 params: None,
                 arguments: &[],
+                ahead: None,
                 more: false,
                 facts: &facts,
                 respelled: None,
@@ -141,7 +144,7 @@ impl Session {
         if let Some(text) = text.as_ref().filter(|text| runs && acted_upon(text)) {
             return self.execute_text(text, statement, origin).await;
         }
-        self.send_payload(origin.payload);
+        self.send_own(origin).await?;
         self.flush().await?;
         let done = self.pass_own_answer(origin).await?;
         if let (Head::Prepare { name, .. }, Some(text), Done::Answered) = (statement.head(), text, &done) {
@@ -330,9 +333,10 @@ impl Session {
             self.spend_one_shots();
             return Ok(());
         };
-        let Bound { payload, values } = known.bind(payload, self.relay.caps, self.server.mariadb);
-        if known.only_asks && !self.diagnostics.may_be_asked(known.statement.text()) {
-            known.long.clear();
+        let ahead = mem::take(&mut known.ahead);
+        let Bound { payload, values } = known.bind(payload, &ahead, self.relay.caps, self.server.mariadb);
+        if known.only_asks && !ahead.too_much && !self.diagnostics.may_be_asked(known.statement.text()) {
+            self.send_ahead(&ahead, id, None).await?;
             self.relay_payload(&payload, command).await?;
             self.spend_one_shots();
             return Ok(());
@@ -340,7 +344,6 @@ impl Session {
         let values = match values {
             Ok(values) => values,
             Err(error) => {
-                known.long.clear();
                 self.fail(error).await?;
                 return Ok(());
             }
@@ -356,19 +359,27 @@ impl Session {
             prepared: Some(id),
             params: Some(&values),
             arguments: &[],
+            ahead: Some(&ahead),
             more: false,
             facts: &facts,
             respelled: None,
         };
         let done = self.watched_or_planned(&statement, origin).await?;
         self.note_head(&statement, &done);
-        if let Some(known) = self.prepared.get_mut(&id) {
-            known.long.clear();
-        }
         Ok(())
     }
 
-    /// What COM_STMT_SEND_LONG_DATA, COM_STMT_CLOSE and COM_STMT_RESET do to a prepared statement.
+    /// COM_STMT_SEND_LONG_DATA: kept until the execution, if it is for a statement that Shunt knows. Says whether it is.
+    pub(crate) fn keep_ahead(&mut self, command: &Packet) -> Flow<bool> {
+        let piece =
+            prepare::LongData::parse(command.payload()).map_err(|error| Fault::Client(error.into()))?;
+        let kept: usize = self.prepared.values().map(|known| known.ahead.size()).sum();
+        let Some(known) = self.prepared.get_mut(&piece.statement_id) else { return Ok(false) };
+        known.ahead.keep(piece.param, piece.data, SENT_AHEAD_MAX.saturating_sub(kept));
+        Ok(true)
+    }
+
+    /// What COM_STMT_CLOSE and COM_STMT_RESET do to a prepared statement.
     pub(crate) fn note_prepared(&mut self, command: &Packet) -> Flow<()> {
         let payload = command.payload();
         let id = prepare::statement_id(payload).map_err(|error| Fault::Client(error.into()))?;
@@ -378,17 +389,9 @@ impl Session {
                     own::queue_close(&mut self.relay.home, variant);
                 }
             }
-            Command::STMT_RESET => {
-                if let Some(known) = self.prepared.get_mut(&id) {
-                    known.long.clear();
-                }
-            }
             _ => {
-                let data = prepare::LongData::parse(payload).map_err(|error| Fault::Client(error.into()))?;
-                if let Some(known) = self.prepared.get_mut(&id)
-                    && !known.long.contains(&data.param)
-                {
-                    known.long.push(data.param);
+                if let Some(known) = self.prepared.get_mut(&id) {
+                    known.ahead = SentAhead::default();
                 }
             }
         }

@@ -17,6 +17,7 @@ pub mod plane;
 mod prepared;
 pub mod relay;
 pub mod seen;
+mod sent_ahead;
 mod session;
 pub mod tls;
 

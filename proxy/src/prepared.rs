@@ -15,7 +15,8 @@ use wire::{
 };
 
 use crate::{
-    execute::Snapshots,
+    execute::{Origin, Snapshots},
+    sent_ahead::SentAhead,
     session::{Flow, Session},
 };
 
@@ -41,8 +42,8 @@ pub(crate) struct Prepared {
     pub shapes: Vec<Arc<TableSchema>>,
     /// Types of the last execution that told them.
     pub types: Vec<ParamType>,
-    /// Parameters that were sent ahead.
-    pub long: Vec<u16>,
+    /// What was sent ahead of the next execution.
+    pub ahead: SentAhead,
     /// It names no configured table: all there is to it is what it asks about the statement before it.
     pub only_asks: bool,
     variants: Vec<Variant>,
@@ -75,7 +76,7 @@ impl Prepared {
             columns,
             shapes: Vec::new(),
             types: Vec::new(),
-            long: Vec::new(),
+            ahead: SentAhead::default(),
             only_asks: false,
             variants: Vec::new(),
         }
@@ -83,9 +84,19 @@ impl Prepared {
 
     /// Reads a COM_STMT_EXECUTE of it, and keeps the types that it tells. One that tells none gets those of the last:
     /// what ran in its place may be all that has heard them.
-    pub(crate) fn bind<'p>(&mut self, payload: &'p [u8], caps: Capabilities, mariadb: bool) -> Bound<'p> {
+    pub(crate) fn bind<'p>(
+        &mut self,
+        payload: &'p [u8],
+        ahead: &SentAhead,
+        caps: Capabilities,
+        mariadb: bool,
+    ) -> Bound<'p> {
         let params = usize::from(self.params);
-        let Ok(execute) = Execute::parse(payload, caps, params, &self.types, &self.long) else {
+        let came_ahead = ahead.params();
+        if let Some(error) = sent_wrong(ahead, params) {
+            return Bound { payload: Cow::Borrowed(payload), values: Err(error) };
+        }
+        let Ok(execute) = Execute::parse(payload, caps, params, &self.types, &came_ahead) else {
             self.types.clear();
             return Bound { payload: Cow::Borrowed(payload), values: unreadable(params, mariadb) };
         };
@@ -98,7 +109,7 @@ impl Prepared {
             None => execute.with_types(caps).ok(),
         };
         let payload = told.map_or(Cow::Borrowed(payload), Cow::Owned);
-        Bound { payload, values: values(&execute, &self.types, mariadb) }
+        Bound { payload, values: values(&execute, &self.types, ahead, mariadb) }
     }
 
     /// The ids of its variants, to be closed with it.
@@ -114,7 +125,7 @@ impl Session {
         id: u32,
         read: &ShardRead,
         snapshots: &Snapshots,
-        payload: &[u8],
+        origin: Origin<'_>,
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
         if read.columns == ColumnSource::Prepare
             && let Err(error) = self.renew_columns(id, snapshots).await?
@@ -127,12 +138,15 @@ impl Session {
         };
         let mut executions = Vec::with_capacity(2);
         for text in unread.into_iter().chain([&read.text]) {
-            match self.execution_of_variant(id, text, payload).await? {
-                Ok(execution) => executions.push(execution),
+            match self.execution_of_variant(id, text, origin).await? {
+                Ok(execution) => executions.push((execution, &text.params)),
                 Err(error) => return Ok(Err(error)),
             }
         }
-        for execution in executions {
+        for ((variant, execution), params) in executions {
+            if let Some(ahead) = origin.ahead {
+                self.send_ahead(ahead, variant, Some(params)).await?;
+            }
             self.send_payload(&execution);
         }
         if !read.reusable {
@@ -184,28 +198,28 @@ impl Session {
         Ok(Ok(()))
     }
 
-    /// The client's COM_STMT_EXECUTE of statement `id` for the variant with this text.
+    /// The client's COM_STMT_EXECUTE of statement `id` for the variant with this text, and the variant's id.
     async fn execution_of_variant(
         &mut self,
         id: u32,
         text: &Text,
-        payload: &[u8],
-    ) -> Flow<Result<Vec<u8>, ErrInfo>> {
+        origin: Origin<'_>,
+    ) -> Flow<Result<(u32, Vec<u8>), ErrInfo>> {
         let variant = match self.variant(id, &text.sql).await? {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
         let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
-        Ok(self.execution(prepared, payload, variant, &text.params))
+        Ok(self.execution(prepared, origin, variant, &text.params).map(|execution| (variant, execution)))
     }
 
     /// Prepares another text in the place of statement `id`: its id and the COM_STMT_EXECUTE that runs it with
-    /// the parameters of `payload`.
+    /// the parameters of the client's.
     pub(crate) async fn substitute(
         &mut self,
         id: u32,
         sql: &[u8],
-        payload: &[u8],
+        origin: Origin<'_>,
     ) -> Flow<Result<(u32, Vec<u8>), ErrInfo>> {
         own::queue_prepare(&mut self.relay.home, sql);
         self.flush().await?;
@@ -215,7 +229,7 @@ impl Session {
         };
         let Some(prepared) = self.prepared.get(&id) else { return Err(self.out_of_step()) };
         let all: Vec<usize> = (0..usize::from(prepared.params)).collect();
-        let execution = self.execution(prepared, payload, new, &all);
+        let execution = self.execution(prepared, origin, new, &all);
         if execution.is_err() {
             own::queue_close(&mut self.relay.home, new);
         }
@@ -226,20 +240,15 @@ impl Session {
     fn execution(
         &self,
         prepared: &Prepared,
-        payload: &[u8],
+        origin: Origin<'_>,
         id: u32,
         params: &[usize],
     ) -> Result<Vec<u8>, ErrInfo> {
-        if !prepared.long.is_empty() {
-            return Err(elsewhere(
-                "parameters sent with COM_STMT_SEND_LONG_DATA",
-                "bind them in COM_STMT_EXECUTE",
-            ));
-        }
         let caps = self.relay.caps;
-        Execute::parse(payload, caps, usize::from(prepared.params), &prepared.types, &[])
+        let came_ahead = origin.ahead.map(SentAhead::params).unwrap_or_default();
+        Execute::parse(origin.payload, caps, usize::from(prepared.params), &prepared.types, &came_ahead)
             .and_then(|execute| execute.with_params(id, params, caps))
-            .map_err(|_| elsewhere("parameters that only the server can read", "bind them with other types"))
+            .map_err(|_| only_home_reads())
     }
 
     /// The id of the variant with this text; prepares it if need be.
@@ -280,18 +289,38 @@ impl Session {
 }
 
 /// Another statement runs in the place of the client's, and cannot have these parameters.
-fn elsewhere(what: &str, advice: &str) -> ErrInfo {
-    let text = format!(
-        "Shunt: {what} cannot be used where another statement runs in the place of this one; nothing was done: {advice}"
-    );
+fn only_home_reads() -> ErrInfo {
+    let text = "Shunt: parameters that only the server can read cannot be used where another statement runs in the place of \
+                this one; nothing was done: bind them with other types";
     ErrInfo::new(1235, b"42000", text)
 }
 
+/// What the client is told of values that cannot be those of the parameters.
+fn sent_wrong(ahead: &SentAhead, params: usize) -> Option<ErrInfo> {
+    if ahead.too_much {
+        let text = "Shunt: more than 1 GiB was sent ahead of executions (COM_STMT_SEND_LONG_DATA) in one session; nothing was \
+                    done, and nothing of it is kept for this statement";
+        return Some(ErrInfo::new(1235, b"42000", text));
+    }
+    let unknown = ahead.params().iter().any(|param| usize::from(*param) >= params);
+    unknown.then(|| ErrInfo::new(1210, b"HY000", "Incorrect arguments to mysqld_stmt_send_long_data"))
+}
+
 /// The parameters' values as the planner sees them, `types` being theirs; else what the server says.
-fn values(execute: &Execute<'_>, types: &[ParamType], mariadb: bool) -> Result<Vec<Value>, ErrInfo> {
+fn values(
+    execute: &Execute<'_>,
+    types: &[ParamType],
+    ahead: &SentAhead,
+    mariadb: bool,
+) -> Result<Vec<Value>, ErrInfo> {
     // MariaDB refuses these: home is to say so.
     let only_mysqls = |kind: u8| matches!(kind, kind::JSON | kind::VECTOR);
     let mut values: Vec<Value> = execute.values.iter().map(value).collect();
+    for (number, (value, known)) in values.iter_mut().zip(types).enumerate() {
+        if *value == Value::LongData {
+            *value = ahead.value(number, known.kind);
+        }
+    }
     for (value, _) in values.iter_mut().zip(types).filter(|(_, known)| mariadb && only_mysqls(known.kind)) {
         *value = Value::Foreign;
     }

@@ -158,7 +158,11 @@ impl Session {
                 let command = self.take_prepared_command(head).await?;
                 self.execute_prepared(&command).await
             }
-            Command::STMT_SEND_LONG_DATA | Command::STMT_CLOSE | Command::STMT_RESET => {
+            Command::STMT_SEND_LONG_DATA => {
+                let command = self.take_prepared_command(head).await?;
+                if self.keep_ahead(&command)? { Ok(()) } else { self.relay.packet(&command).await.map(drop) }
+            }
+            Command::STMT_CLOSE | Command::STMT_RESET => {
                 let command = self.take_prepared_command(head).await?;
                 self.note_prepared(&command)?;
                 self.relay.packet(&command).await?;

@@ -25,7 +25,7 @@ pub enum Value {
     DateTime(String),
     /// TIME in text: `-838:59:59.000000`.
     Time(String),
-    /// Sent by COM_STMT_SEND_LONG_DATA: not known to Shunt, only home has it.
+    /// Sent by COM_STMT_SEND_LONG_DATA for a type that is neither text nor bytes: only home knows what it makes of it.
     LongData,
     /// Of a type that only home can read.
     Foreign,

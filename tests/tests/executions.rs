@@ -7,19 +7,26 @@
 //! types 5, 'x'        COM_STMT_EXECUTE with types; NULL of a type is `bigint` or `varchar`
 //! again 6, varchar    without
 //! query UPDATE …      COM_QUERY on the same session
+//! ahead 0: text       COM_STMT_SEND_LONG_DATA: a piece for the first parameter; in the execution it is `longtext` or `long`
+//! reset               COM_STMT_RESET
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use tests::{
     Outcome,
+    bench::Bench,
     client::{Client, DEPRECATE_EOF, Prepared, Reply, Typed, Value},
     same::{Finding, case, compare, told, walked::Walked},
     servers::Kind,
 };
 use topology::Phase;
 
-tests::on_both_servers!(executions_without_types_have_those_of_the_last);
+tests::on_both_servers!(
+    executions_without_types_have_those_of_the_last,
+    values_that_come_ahead,
+    values_that_come_ahead_outlive_the_end_of_an_epoch
+);
 
 /// A statement, and what is done with it.
 struct Script {
@@ -102,8 +109,93 @@ const SCRIPTS: [Script; 17] = [
     ),
 ];
 
+/// Values in pieces, of no bytes, again and without types, beside others, and forgotten.
+const AHEAD: [Script; 12] = [
+    writes(
+        "UPDATE user SET bio = ? WHERE id = ?",
+        &[
+            "ahead 0: abc",
+            "ahead 0: ",
+            "ahead 0: d'é\\ f",
+            "types longtext, 5",
+            "again 'plain', 6",
+            "ahead 0: again",
+            "again longtext, 8",
+            "ahead 0: ",
+            "again longtext, 9",
+            "ahead 0: although it is NULL",
+            "again varchar, 5",
+            "ahead 0: dropped",
+            "reset",
+            "again 'kept', 6",
+        ],
+    ),
+    writes("UPDATE user SET bio = ? WHERE id = ?", &["ahead 7: x", "types 'y', 5", "reset", "types 'z', 6"]),
+    writes(
+        "UPDATE user SET raw = ? WHERE name = ?",
+        &["ahead 0: \0\u{7f}", "ahead 1: name", "ahead 1: 3", "types long, longtext"],
+    ),
+    writes(
+        "UPDATE user SET bio = ? WHERE name = ? ORDER BY id LIMIT ?",
+        &["ahead 1: name3", "types 'x', longtext, 2"],
+    ),
+    writes(
+        "INSERT INTO user (id, name, bio, raw) VALUES (?, ?, ?, ?)",
+        &[
+            "ahead 1: na",
+            "ahead 1: me",
+            "ahead 2: ",
+            "types 7001, longtext, longtext, varchar",
+            "ahead 3: bytes",
+            "types 7002, 'b', varchar, long",
+            "ahead 1: twice",
+            "types 7002, longtext, varchar, varchar",
+        ],
+    ),
+    writes(
+        "INSERT INTO user (name, bio) VALUES (?, ?), ('other', ?)",
+        &["ahead 2: c", "ahead 0: a", "types longtext, 'b', longtext"],
+    ),
+    writes(
+        "INSERT INTO user (id, name) VALUES (?, ?) ON DUPLICATE KEY UPDATE bio = ?",
+        &["ahead 2: changed", "types 5, 'a', longtext"],
+    ),
+    writes(
+        "INSERT INTO user (id, name) SELECT id + 7000, ? FROM orders WHERE id < 4",
+        &["ahead 0: selected", "types longtext"],
+    ),
+    writes(
+        "DELETE FROM user WHERE name = ? AND id > ?",
+        &["ahead 0: name", "ahead 0: 3", "types longtext, 20"],
+    ),
+    reads(
+        "SELECT id, name FROM user WHERE name = ? AND id < ? ORDER BY id",
+        &[
+            "ahead 0: na",
+            "ahead 0: me",
+            "ahead 0: 3",
+            "types longtext, 50",
+            "again 'name4', 50",
+            "ahead 0: name5",
+            "again longtext, 60",
+            "ahead 0: dropped",
+            "reset",
+            "again 'name6', 60",
+        ],
+    ),
+    reads(
+        "SELECT id, name FROM user WHERE id = ? AND name <> ?",
+        &["ahead 1: x", "types 5, longtext", "ahead 1: name6", "again 6, longtext"],
+    ),
+    reads(
+        "SELECT id, CONCAT(name, ?) AS more FROM user WHERE name = ? ORDER BY id FOR UPDATE",
+        &["ahead 1: name", "ahead 0: -", "ahead 1: 2", "types longtext, longtext"],
+    ),
+];
+
 const BIGINT: u8 = 0x08;
 const VARCHAR: u8 = 0xfd;
+const BLOB: u8 = 0xfc;
 
 fn values(text: &str) -> Vec<Value> {
     let unsigned = |digits: &str| {
@@ -111,6 +203,8 @@ fn values(text: &str) -> Vec<Value> {
         Some(Value::Typed(Typed { kind: BIGINT, unsigned: true, bytes, literal: digits.to_owned() }))
     };
     let value = |word: &str| match word {
+        "longtext" => Value::Ahead(VARCHAR),
+        "long" => Value::Ahead(BLOB),
         "bigint" => Value::NullOf(BIGINT),
         "varchar" => Value::NullOf(VARCHAR),
         _ => {
@@ -127,6 +221,12 @@ async fn step(client: &mut Client, statement: &Prepared, step: &str) -> Outcome<
         "types" => client.execute(statement, &values(rest)).await,
         "again" => client.execute_again(statement, &values(rest)).await,
         "query" => client.query(rest).await,
+        "ahead" => {
+            let (number, piece) = rest.split_once(": ").unwrap();
+            client.send_ahead(statement, number.parse()?, piece.as_bytes()).await?;
+            Ok(Vec::new())
+        }
+        "reset" => Ok(vec![client.reset_statement(statement).await?]),
         other => Err(format!("no such step: {other}").into()),
     }
 }
@@ -206,5 +306,51 @@ async fn executions_without_types_have_those_of_the_last(kind: Kind) -> Outcome 
     }
     walked.stop().await?;
     assert!(found.is_empty(), "{} differ: {}", found.len(), told(&found));
+    Ok(())
+}
+
+async fn values_that_come_ahead(kind: Kind) -> Outcome {
+    const CARRIED: Script = writes("UPDATE user SET bio = ? WHERE name = ?", &[]);
+    let mut walked = Walked::start(kind, "migrate_ahead").await?;
+    let mut found = Vec::new();
+    let mut carried = Pair::prepare(&walked, &CARRIED, 0).await?;
+    for phase in WAY {
+        // What runs is found out only when they have come.
+        found.extend(carried.run(&mut walked, &["ahead 0: from one phase", "ahead 0:  to the next"]).await?);
+        walked.walk_to(phase).await?;
+        found.extend(carried.run(&mut walked, &["types longtext, 'name3'"]).await?);
+        for script in &AHEAD {
+            walked.same.reset().await?;
+            walked.same.align_ids().await?;
+            let mut pair = Pair::prepare(&walked, script, 0).await?;
+            found.extend(pair.run(&mut walked, script.steps).await?);
+        }
+    }
+    walked.stop().await?;
+    assert!(found.is_empty(), "{} differ: {}", found.len(), told(&found));
+    Ok(())
+}
+
+/// The gate is renamed without a word to the sidecar between the pieces and the execution, whose first attempt is in vain.
+async fn values_that_come_ahead_outlive_the_end_of_an_epoch(kind: Kind) -> Outcome {
+    let mut bench = Bench::new(kind, "aheaddb").await?;
+    bench.fill_shards().await?;
+    let mut client = Client::connect(&bench.opts(0)?, true).await?;
+    let write = client.prepare("UPDATE user SET name = ? WHERE id = ?").await??;
+    let read = client.prepare("SELECT id FROM user WHERE name = ? AND id < ?").await??;
+    for (row, phase) in [(1, Phase::Legacy), (2, Phase::DualWrite), (3, Phase::Shards)] {
+        client.query("UPDATE user SET name = name WHERE id = 40").await?;
+        let name = format!("new {row}");
+        for statement in [&write, &read] {
+            client.send_ahead(statement, 0, b"new ").await?;
+            client.send_ahead(statement, 0, &name.as_bytes()[4..]).await?;
+        }
+        assert!(bench.flip_by_hand(phase).await?);
+        let written = client.execute(&write, &[Value::Ahead(VARCHAR), Value::Int(row)]).await?;
+        assert!(matches!(&written[..], [Reply::Done(done)] if done.affected == 1), "{phase}: {written:?}");
+        let found = client.execute(&read, &[Value::Ahead(VARCHAR), Value::Int(40)]).await?;
+        let id = Some(row.to_string().into_bytes());
+        assert!(matches!(&found[..], [Reply::Rows(_, rows, _)] if *rows == [[id]]), "{phase}: {found:?}");
+    }
     Ok(())
 }

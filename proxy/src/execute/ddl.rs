@@ -200,7 +200,7 @@ impl Session {
         if own.is_some() {
             self.run_own(&format!("SET SESSION lock_wait_timeout = {}", LEGACY_WAIT.as_secs())).await?;
         }
-        self.send_payload(origin.payload);
+        self.send_own(origin).await?;
         self.flush().await?;
         let end = self.pass_answer(Shape::AsIs, origin).await?;
         if end.has_conditions() {

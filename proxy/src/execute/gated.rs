@@ -27,7 +27,7 @@ impl Session {
             Opened::Held => {}
             other => return self.not_opened(other, true).await,
         }
-        self.send_payload(origin.payload);
+        self.send_own(origin).await?;
         self.flush().await?;
         self.finish_own_transaction(origin, Shape::AsIs).await
     }
@@ -78,7 +78,7 @@ impl Session {
 
     /// The client's statement and its answer as they are.
     pub(super) async fn relay_own(&mut self, origin: Origin<'_>) -> Flow<Done> {
-        self.send_payload(origin.payload);
+        self.send_own(origin).await?;
         self.flush().await?;
         let end = self.pass_answer(Shape::AsIs, origin).await?;
         let failed = matches!(end, End::Err(_));

@@ -33,6 +33,7 @@ use wire::{own, packet::ErrInfo};
 
 use crate::{
     neighbours::Neighbours,
+    sent_ahead::SentAhead,
     session::{Flow, Session},
 };
 use locks::Locked;
@@ -56,6 +57,8 @@ pub(crate) struct Origin<'a> {
     pub params: Option<&'a [Value]>,
     /// How an EXECUTE … USING spells them.
     pub arguments: &'a [Vec<u8>],
+    /// What came ahead of it (COM_STMT_SEND_LONG_DATA).
+    pub ahead: Option<&'a SentAhead>,
     /// The facts that its text was read under.
     pub facts: &'a Facts,
     /// Another statement of the same packet follows: the answer says "more results".

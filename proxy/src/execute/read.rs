@@ -17,7 +17,7 @@ impl Session {
     /// The client's own statement, as a plain read of legacy or something that reads no rows of the
     /// table at all.
     pub(super) async fn plain_read(&mut self, snapshots: &Snapshots, origin: Origin<'_>) -> Flow<Done> {
-        self.send_payload(origin.payload);
+        self.send_own(origin).await?;
         self.flush().await?;
         if !self.answer_is_in_time(snapshots).await? {
             self.discard_answer().await?;
@@ -111,7 +111,7 @@ impl Session {
         origin: Origin<'_>,
     ) -> Flow<Result<Option<Vec<Vec<u8>>>, ErrInfo>> {
         if let Some(id) = origin.prepared {
-            return self.send_variant(id, read, snapshots, origin.payload).await;
+            return self.send_variant(id, read, snapshots, origin).await;
         }
         if !origin.arguments.is_empty() {
             return self.send_executed(statement, read, origin).await;

@@ -269,7 +269,7 @@ impl Session {
         let mut parts = Vec::with_capacity(program.statements.len());
         for run in &program.statements {
             match run {
-                Run::Client => self.send_payload(origin.payload),
+                Run::Client => self.send_own(origin).await?,
                 Run::Text(text) => self.send_bytes(text),
             }
             // What follows overwrites the conditions that the client may ask for.

@@ -103,7 +103,10 @@ impl<'a> Context<'a> {
                     .refuse(refusal::UNKNOWN_PARAMETER, "it needs the value of a `?` that is not known");
             };
             if *value == Value::LongData {
-                return self.refuse(refusal::LONG_DATA, "it needs a parameter that was sent as long data");
+                return self.refuse(
+                    refusal::LONG_DATA,
+                    "it needs a parameter of another type that was sent as long data",
+                );
             }
             if value.is_hidden() {
                 return self

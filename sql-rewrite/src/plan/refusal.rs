@@ -45,7 +45,7 @@ reasons! {
     KEY_CHANGE_ROWS "key-change-of-several-rows" "change primary keys row by row";
     TOO_MANY_KEYS "too-many-keys" "write in smaller steps, for instance with LIMIT";
     ORDINAL "order-by-ordinal" "order by the column's name";
-    LONG_DATA "long-data" "send the parameter within the execute packet";
+    LONG_DATA "long-data" "bind it as a string or as a BLOB, or send it within the execute packet";
     UNKNOWN_PARAMETER "unknown-parameter" "bind it as an ordinary type; in EXECUTE … USING give a literal or a user variable, of the session's collation, in a text that assigns none";
     LIMIT_FORM "limit-form" "give LIMIT as integer literals or integer parameters";
     DDL "ddl" "write it as one of the forms of TRUNCATE, ALTER TABLE, CREATE INDEX and DROP INDEX that SQL.md lists, or go back to 1100, change the table and the shard tables there, and start again";
