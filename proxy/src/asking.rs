@@ -175,7 +175,7 @@ impl Session {
     /// Whether the client's conditions would still be there.
     async fn mark_stands(&mut self) -> Flow<bool> {
         self.diagnostics.lose_found_rows();
-        self.send("SELECT @@warning_count");
+        self.send("SELECT @@warning_count LIMIT 1");
         self.flush().await?;
         let Answer::Rows(rows) = self.answer().await? else { return Err(self.out_of_step()) };
         let cell = rows.rows.first().and_then(|payload| row::parse_text(payload, 1).ok()?.pop()?);

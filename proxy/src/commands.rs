@@ -174,7 +174,7 @@ impl Session {
         if let Err(error) = self.learn_facts().await? {
             return Ok(Err(error));
         }
-        self.send_bytes(&[b"SELECT CAST(CONVERT(", name, b" USING utf8mb4) AS BINARY)"].concat());
+        self.send_bytes(&[b"SELECT CAST(CONVERT(", name, b" USING utf8mb4) AS BINARY) LIMIT 1"].concat());
         self.flush().await?;
         let rows = match self.answer().await? {
             Answer::Rows(rows) => rows,

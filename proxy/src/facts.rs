@@ -26,14 +26,15 @@ pub struct SessionFacts {
 
 /// The statement whose one cell [`SessionFacts::parse`] reads. CAST AS BINARY keeps
 /// `character_set_results` out of it; the only names in it are system variables. It overwrites what home
-/// knows of the statement before it, and so asks for that, too.
+/// knows of the statement before it, and so asks for that, too. LIMIT stands above `sql_select_limit`, which may be 0.
 #[must_use]
 pub fn query(server: Server) -> String {
     let isolation = if server.mariadb { "@@tx_isolation" } else { "@@transaction_isolation" };
     format!(
         "SELECT CAST(CONCAT_WS('|',IFNULL(HEX(CONVERT(DATABASE() USING utf8mb4)),'-'),@@sql_mode,\
-         @@character_set_client,@@lower_case_table_names,@@auto_increment_increment,{isolation},\
-         @@max_error_count,@@lock_wait_timeout,ROW_COUNT(),FOUND_ROWS(),@@warning_count,@@error_count) AS BINARY)"
+         @@character_set_client,@@lower_case_table_names,@@auto_increment_increment,\
+         @@auto_increment_offset,@@sql_safe_updates+0,{isolation},\
+         @@max_error_count,@@lock_wait_timeout,ROW_COUNT(),FOUND_ROWS(),@@warning_count,@@error_count) AS BINARY) LIMIT 1"
     )
 }
 
@@ -43,9 +44,19 @@ impl SessionFacts {
     pub fn parse(cell: &[u8], server: Server, multi_statements: bool) -> Option<(Self, LastStatement)> {
         let text = std::str::from_utf8(cell).ok()?;
         let parts: Vec<&str> = text.split('|').collect();
-        let (facts, last) = parts.split_at_checked(8)?;
-        let [database, sql_mode, charset, lower_case, increment, isolation, max_error_count, lock_wait] =
-            facts[..]
+        let (facts, last) = parts.split_at_checked(10)?;
+        let [
+            database,
+            sql_mode,
+            charset,
+            lower_case,
+            increment,
+            offset,
+            safe_updates,
+            isolation,
+            max_error_count,
+            lock_wait,
+        ] = facts[..]
         else {
             return None;
         };
@@ -62,6 +73,8 @@ impl SessionFacts {
             lower_case_table_names: lower_case != "0",
             multi_statements,
             auto_increment_increment: increment.parse().ok()?,
+            auto_increment_offset: offset.parse().ok()?,
+            safe_updates: safe_updates != "0",
             binary_rows: false,
         };
         let last = LastStatement {
@@ -150,7 +163,7 @@ mod tests {
     #[test]
     fn a_row_of_facts_is_read_whole_or_not_at_all() {
         let server = server_of("9.7.0");
-        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|1|SERIALIZABLE|64|9|-1|5|2|1";
+        let cell = b"617070|ANSI_QUOTES,NO_BACKSLASH_ESCAPES|gbk|0|10|3|1|SERIALIZABLE|64|9|-1|5|2|1";
         let (read, last) = SessionFacts::parse(cell, server, true).unwrap();
         assert_eq!(last, LastStatement { row_count: -1, found_rows: 5, warnings: 2, errors: 1 });
         assert_eq!((read.max_error_count, read.lock_wait), (64, Duration::from_secs(9)));
@@ -158,13 +171,17 @@ mod tests {
         assert!(read.facts.sql_mode.ansi_quotes && read.facts.sql_mode.no_backslash_escapes);
         assert!(!read.facts.sql_mode.oracle && read.serializable);
         assert_eq!(read.facts.without_full_group_by, None);
-        let full = b"-|A,ONLY_FULL_GROUP_BY,B|utf8mb4|0|1|X|0|0|0|0|0|0";
+        assert_eq!((read.facts.auto_increment_increment, read.facts.auto_increment_offset), (10, 3));
+        assert!(read.facts.safe_updates);
+        let full = b"-|A,ONLY_FULL_GROUP_BY,B|utf8mb4|0|1|1|0|X|0|0|0|0|0|0";
         let (full, _) = SessionFacts::parse(full, server, false).unwrap();
         assert_eq!(full.facts.without_full_group_by.as_deref(), Some("A,B"));
         assert_eq!(read.facts.charset, Charset::Gbk);
-        let (read, _) = SessionFacts::parse(b"-||utf8mb4|0|1|X|0|0|0|0|0|0", server, false).unwrap();
+        let (read, _) = SessionFacts::parse(b"-||utf8mb4|0|1|1|0|X|0|0|0|0|0|0", server, false).unwrap();
         assert_eq!(read.facts.database, None);
-        for bad in [&b""[..], b"a|b", b"zz||utf8mb4|0|1|X|0|0|0|0|0|0", b"-||utf8mb4|0|x|X|0|0|0|0|0|0"] {
+        for bad in
+            [&b""[..], b"a|b", b"zz||utf8mb4|0|1|1|0|X|0|0|0|0|0|0", b"-||utf8mb4|0|x|1|0|X|0|0|0|0|0|0"]
+        {
             assert_eq!(SessionFacts::parse(bad, server, false), None);
         }
     }

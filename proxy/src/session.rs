@@ -317,6 +317,8 @@ impl Session {
             lower_case_table_names: false,
             multi_statements: self.relay.caps.multi_statements(),
             auto_increment_increment: 1,
+            auto_increment_offset: 1,
+            safe_updates: false,
             binary_rows: false,
         }
     }

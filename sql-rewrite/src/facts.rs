@@ -69,6 +69,10 @@ pub struct Facts {
     pub multi_statements: bool,
     /// `@@auto_increment_increment`, the distance between generated ids.
     pub auto_increment_increment: u64,
+    /// `@@auto_increment_offset`, an id that generated ones lie multiples of that distance from.
+    pub auto_increment_offset: u64,
+    /// `@@sql_safe_updates`: an UPDATE or DELETE goes by a key, or has a LIMIT.
+    pub safe_updates: bool,
     /// The client gets rows in the binary protocol.
     pub binary_rows: bool,
 }

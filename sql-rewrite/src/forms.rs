@@ -109,6 +109,8 @@ fn put_facts(key: &mut Vec<u8>, facts: &Facts) {
         lower_case_table_names,
         multi_statements,
         auto_increment_increment: _, // likewise
+        auto_increment_offset: _,    // likewise
+        safe_updates: _,             // likewise
         binary_rows: _,              // likewise
     } = facts;
     let SqlMode {

@@ -68,6 +68,7 @@ pub(crate) use insert_shards::insert as shard_insert;
 pub use lock_tables::{LockTables, TableLock};
 pub(crate) use lock_tables::{Locking, check as check_locks};
 pub(crate) use multi::Target;
+pub(crate) use pins::sets_more_than_the_optimizer;
 pub(crate) use program::Work;
 pub(crate) use read::read as shard_read;
 pub use selected::ResultColumn;

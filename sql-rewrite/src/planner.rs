@@ -530,6 +530,7 @@ impl Planning<'_> {
             return Ok(self.gated());
         }
         self.check_autocommit()?;
+        self.check_set_var()?;
         if let Some((insert, query)) = rows {
             return plan::insert_select(cx, &references, insert, query);
         }
@@ -568,6 +569,17 @@ impl Planning<'_> {
         let locked = self.views.iter().any(|view| view.locks.is_some());
         if locked && self.statement.source().has_system_variable("autocommit") {
             return self.refuse(reasons::LOCK_TABLES, "`@@autocommit` in a write under LOCK TABLES");
+        }
+        Ok(())
+    }
+
+    /// A setting for the statement alone holds neither for what the planner takes for granted (which ids are generated)
+    /// nor for what runs beside it (which rows its condition finds).
+    fn check_set_var(&self) -> Result<(), Refusal> {
+        let source = self.statement.source();
+        let mut hints = (0..source.len()).filter(|i| source.is_hint(*i));
+        if hints.any(|i| plan::sets_more_than_the_optimizer(source.bytes(i))) {
+            return self.refuse(reasons::SET_VAR, "a write with SET_VAR");
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ pub(crate) fn mysql() -> Facts {
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
+        auto_increment_offset: 1,
+        safe_updates: false,
         binary_rows: false,
     }
 }

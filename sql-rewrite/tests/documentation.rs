@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{Case, cases, option, params};
+use common::{Case, cases, params};
 use sql_rewrite::{Plan, REFUSALS, how};
 
 /// A statement that is shown beside a reason is no longer than this.
@@ -35,8 +35,7 @@ fn golden() -> Vec<Case> {
 fn plans(case: &Case) -> Vec<(&'static str, Vec<Plan>)> {
     let schemas = common::tables();
     let planner = common::planner(&schemas);
-    let mut facts = common::facts(option(&case.options, "mariadb").is_some());
-    facts.without_full_group_by = option(&case.options, "sql_mode").map(str::to_owned);
+    let facts = common::facts_of(case);
     let statements = planner.read(case.sql.as_bytes(), &facts);
     let plan = |phase| {
         let view = common::view_of(case, &schemas, phase);

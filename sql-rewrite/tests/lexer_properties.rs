@@ -81,6 +81,8 @@ fn facts() -> impl Strategy<Value = Facts> {
             lower_case_table_names: false,
             multi_statements: multi,
             auto_increment_increment: 1,
+            auto_increment_offset: 1,
+            safe_updates: false,
             binary_rows: false,
         },
     )

@@ -3,7 +3,8 @@
 //!
 //! A case is `@@ options`, the statement, and below `----` what each phase makes of it. Options,
 //! split by `|`: `mariadb`; `params 5, 'x', NULL`; `locks user WRITE, user u READ` (under LOCK
-//! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `uncommitted` (READ UNCOMMITTED); `phase doc 1101` (that table's,
+//! TABLES); `sql_mode …` (what stands beside ONLY_FULL_GROUP_BY); `uncommitted` (READ UNCOMMITTED);
+//! `safe_updates`; `ids 10,3` (auto_increment_increment and auto_increment_offset); `phase doc 1101` (that table's,
 //! whatever the others'); `rows 0,5 ; 1,6` (what the key SELECT answers, where the example that is
 //! shown otherwise is not enough); `warned` (it gave warnings); `selected 5,'x' ; 6,NULL` (what the SELECT of
 //! an INSERT answers). Settings that are pinned in front of
@@ -48,8 +49,7 @@ fn selected(text: &str, warned: bool) -> SelectedRows {
 fn planned(case: &Case, keep_pins: bool) -> String {
     let schemas = common::tables();
     let planner = common::planner(&schemas);
-    let mut facts = common::facts(option(&case.options, "mariadb").is_some());
-    facts.without_full_group_by = option(&case.options, "sql_mode").map(str::to_owned);
+    let facts = common::facts_of(case);
     let params = params(case);
     let warned = option(&case.options, "warned").is_some();
     let learnt = option(&case.options, "rows").map(|text| rows(text, warned));

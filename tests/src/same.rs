@@ -313,7 +313,10 @@ impl Same {
     /// What the server says.
     pub async fn reset(&mut self) -> Outcome {
         let (real, twin) = (self.names.real.clone(), self.names.twin.clone());
-        let mut statements = vec!["SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'".to_owned(), "BEGIN".to_owned()];
+        let mut statements = vec![
+            "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00'".to_owned(),
+            "BEGIN".to_owned(),
+        ];
         let mut fill = |table: &str, seed: &str, rows: &str| {
             statements.push(format!("DELETE FROM {table}"));
             statements.push(format!("INSERT INTO {table} SELECT * FROM {seed} WHERE {rows}"));

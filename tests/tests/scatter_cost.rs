@@ -128,6 +128,8 @@ fn rewritten(sql: &str, kind: Kind, planner: &Planner, known: &Known) -> String 
         multi_statements: false,
         binary_rows: false,
         auto_increment_increment: 1,
+        auto_increment_offset: 1,
+        safe_updates: false,
     };
     let statement = planner.read(sql.as_bytes(), &facts).remove(0);
     match planner.plan(&statement, &facts, None, known) {

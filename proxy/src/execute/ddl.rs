@@ -214,7 +214,7 @@ impl Session {
 
     /// What the meaning of a definition depends on.
     async fn settings(&mut self) -> Flow<Vec<(String, String)>> {
-        self.send("SELECT @@SESSION.sql_mode, @@SESSION.time_zone");
+        self.send("SELECT @@SESSION.sql_mode, @@SESSION.time_zone LIMIT 1");
         self.flush().await?;
         let Answer::Rows(rows) = self.answer().await? else { return Err(self.out_of_step()) };
         let row = rows.rows.first().ok_or_else(|| self.out_of_step())?;
@@ -238,7 +238,7 @@ impl Session {
 
     async fn got_lock(&mut self, lock: &str) -> Flow<bool> {
         self.diagnostics.lose_found_rows();
-        self.send(&format!("SELECT GET_LOCK('{lock}', 0)"));
+        self.send(&format!("SELECT GET_LOCK('{lock}', 0) LIMIT 1"));
         self.flush().await?;
         let Answer::Rows(rows) = self.answer().await? else { return Ok(false) };
         let row = rows.rows.first().ok_or_else(|| self.out_of_step())?;

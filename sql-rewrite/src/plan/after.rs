@@ -97,7 +97,9 @@ impl After {
                     format!("1 FROM {table} {BY_PRIMARY_KEY} WHERE {condition} LIMIT {}", listed.rows.len());
                 vec![pins::held_rows(self.mirror.server, &rest)]
             }
-            TouchedBy::Listed(listed) if listed.asks_id(ran) => vec![b"SELECT LAST_INSERT_ID()".to_vec()],
+            TouchedBy::Listed(listed) if listed.asks_id(ran) => {
+                vec![b"SELECT LAST_INSERT_ID() LIMIT 1".to_vec()]
+            }
             TouchedBy::Listed(_) => Vec::new(),
         }
     }

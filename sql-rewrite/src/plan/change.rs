@@ -65,6 +65,7 @@ pub(crate) fn change<'a>(cx: &Context<'a>, target: &Target<'a>) -> Result<Plan, 
         let effects = Effects::Known(cx.mirror().statements(&[row], kind));
         return Ok(write(cx, Needs::Nothing, Work::Sent(effects), false));
     }
+    check_safe(cx, change)?;
     check_twice(cx, target)?;
     returning::check(cx, change.returning.as_ref(), false)?;
     let edits = target.edits(cx)?;
@@ -124,6 +125,16 @@ pub(crate) fn write(cx: &Context<'_>, needs: Needs, work: Work, inserts: bool) -
         too_many: refusal(refusal::TOO_MANY_KEYS, &what, cx.table(), cx.phase),
         in_place: None,
     }))
+}
+
+/// Under `sql_safe_updates` the server refuses a write that goes by no key (error 1175). Which keys it would go by is
+/// the optimizer's choice for the client's own text, and restricted to keys it is never refused.
+pub(crate) fn check_safe(cx: &Context<'_>, change: &Change) -> Result<(), Refusal> {
+    let safe = || change.limit.is_some() || cx.row(&filter_conjuncts(cx, change)).is_some();
+    if cx.facts.safe_updates && !safe() {
+        return cx.refuse(refusal::SAFE_UPDATES, "a write by a condition under `sql_safe_updates`");
+    }
+    Ok(())
 }
 
 /// What cannot be evaluated twice, first for the keys and then for the rows.

@@ -6,8 +6,8 @@ use topology::{QualifiedName, ShardId, quote_ident};
 use super::{
     Context, Effects, Key, LearntKeys, Merge, Needs, Plan, Program, Refusal, Run, Target,
     change::{
-        MAX_KEYS, Restrictable, changed_keys, check_twice, clauses, filter_conjuncts, key_columns, locked,
-        new_values, select_limit, with, write,
+        MAX_KEYS, Restrictable, changed_keys, check_safe, check_twice, clauses, filter_conjuncts,
+        key_columns, locked, new_values, select_limit, with, write,
     },
     context::{Naming, Renames},
     keys::restriction,
@@ -47,6 +47,7 @@ pub(crate) fn change<'a>(cx: &Context<'a>, target: &Target<'a>) -> Result<Plan, 
         let logged = Logged::new(cx, vec![row.key]);
         return Ok(write(cx, Needs::Nothing, Work::OneShard { text, logged }, false));
     }
+    check_safe(cx, change)?;
     check_twice(cx, target)?;
     if target.others {
         // A row of another table may be joined to rows of several shards.

@@ -23,6 +23,7 @@ use super::{
     unique::{Held, without_shard_key},
 };
 use crate::{
+    Facts,
     lex::TokenKind,
     splice::Edits,
     syntax::{Insert, InsertSource},
@@ -37,8 +38,8 @@ pub(crate) struct SplitInsert {
     /// What makes the text name a shard.
     naming: Naming,
     rows: Vec<SplitRow>,
-    /// Distance between generated ids, if they are generated.
-    increment: Option<u64>,
+    /// Which ids are generated, if any are.
+    ids: Option<Steps>,
     id_is_shard_key: bool,
     /// The OK packet shows the last given id, where the table has an AUTO_INCREMENT column.
     shows_given_id: bool,
@@ -58,6 +59,14 @@ struct Met {
     columns: KeyColumns,
     /// How the shards that take the rows are read by their values, and the conditions.
     conditions: Vec<(String, String)>,
+}
+
+/// The ids that a session generates: `auto_increment_increment` apart, `auto_increment_offset` among them. An offset
+/// that is higher than the increment counts by what is left of it (`compute_next_insert_id` of both servers).
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Steps {
+    increment: u64,
+    offset: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -95,11 +104,10 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
     let places = if generates { id_places(cx, insert, &mut edits)? } else { vec![None; keys.len()] };
     let ranges = row_ranges(cx, insert)?;
     let push = keys.iter().filter_map(|row| row.id).filter_map(|id| u64::try_from(id).ok()).max();
-    let increment = cx.facts.auto_increment_increment.max(1);
-    let count = (keys.len() as u64).saturating_sub(1).saturating_mul(increment).saturating_add(1);
+    let steps = Steps::of(cx.facts);
     let needs = match (cx.schema.auto_increment(), generates) {
         (None, _) => Needs::Nothing,
-        (Some(_), true) => Needs::SequenceIds { count, push: None },
+        (Some(_), true) => Needs::SequenceIds { count: steps.reserved(keys.len()), push: None },
         (Some(_), false) if push.is_some() => Needs::SequenceIds { count: 0, push },
         (Some(_), false) => Needs::Nothing,
     };
@@ -111,7 +119,7 @@ pub(crate) fn insert(cx: &Context<'_>, insert: &Insert) -> Result<Plan, Refusal>
         edits,
         naming: cx.naming(Renames::ByRespelling),
         rows: rows.map(|((range, id), keys)| SplitRow { range, id, keys }).collect(),
-        increment: generates.then_some(increment),
+        ids: generates.then_some(steps),
         id_is_shard_key: cx.schema.is_shard_key(auto),
         shows_given_id: cx.schema.auto_increment().is_some() && !sets_last_id(cx),
         reads_last_id: reads_last_id(cx),
@@ -263,6 +271,28 @@ impl Met {
     }
 }
 
+impl Steps {
+    fn of(facts: &Facts) -> Self {
+        Self { increment: facts.auto_increment_increment.max(1), offset: facts.auto_increment_offset }
+    }
+
+    /// How many numbers of the sequence hold the ids of so many rows, wherever they begin.
+    fn reserved(self, rows: usize) -> u64 {
+        self.increment.saturating_mul(rows as u64)
+    }
+
+    /// The first id among the numbers from `from` on.
+    fn first(self, from: u64) -> u64 {
+        let above = (from % self.increment + self.increment - self.offset % self.increment) % self.increment;
+        from.saturating_add((self.increment - above) % self.increment)
+    }
+
+    /// The id of row `i`.
+    fn nth(self, first: u64, i: u64) -> u64 {
+        first.saturating_add(i.saturating_mul(self.increment))
+    }
+}
+
 impl IdPlace {
     fn instead(range: Range<usize>) -> Self {
         Self { range, before: String::new(), after: "" }
@@ -280,11 +310,9 @@ impl SplitInsert {
         let mut order: Vec<(ShardId, Vec<&SplitRow>, Vec<u64>)> = Vec::new();
         let mut logged = self.logged.clone();
         let mut placed = Vec::new();
+        let first = self.ids.and_then(|steps| Some(steps.first(first?)));
         for (i, row) in (0_u64..).zip(&self.rows) {
-            let id = match (self.increment, first) {
-                (Some(increment), Some(first)) => Some(first.saturating_add(i.saturating_mul(increment))),
-                _ => None,
-            };
+            let id = self.ids.and_then(|steps| Some(steps.nth(first?, i)));
             if let (Some(place), Some(id)) = (&row.id, id) {
                 let sets = i == 0 && !self.reads_last_id;
                 let literal = if sets { format!("LAST_INSERT_ID({id})") } else { id.to_string() };
@@ -313,7 +341,7 @@ impl SplitInsert {
         let statements =
             order.iter().map(|(shard, rows, _)| Run::Text(self.text(&edits, *shard, rows))).collect();
         let given = self.rows.last().and_then(|row| row.keys.id).and_then(|id| u64::try_from(id).ok());
-        let insert_id = match self.increment {
+        let insert_id = match self.ids {
             Some(_) => first,
             None if order.len() > 1 && self.shows_given_id => given,
             None => None,
@@ -322,7 +350,7 @@ impl SplitInsert {
             Some(met) => met.effects(&logged.keys, &placed),
             None => Effects::Known(logged.statements(log)),
         };
-        let generated = insert_id.filter(|_| self.increment.is_some() && self.reads_last_id);
+        let generated = insert_id.filter(|_| self.ids.is_some() && self.reads_last_id);
         let rows: Vec<Vec<u64>> = order.into_iter().map(|(.., numbers)| numbers).collect();
         Ok(Program {
             statements,
@@ -363,5 +391,30 @@ impl SplitInsert {
         }
         out.extend(edits.render(&self.text, last.range.end..self.text.len()));
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_those_that_the_servers_would_generate() {
+        for (increment, offset, from, first) in [
+            (1, 1, 62, 62),
+            (1, 5, 62, 62),
+            (10, 3, 62, 63),
+            (10, 3, 63, 63),
+            (10, 3, 64, 73),
+            (10, 15, 62, 65),
+            (2, 2, 1, 2),
+        ] {
+            let steps = Steps { increment, offset };
+            assert_eq!(steps.first(from), first, "{steps:?} from {from}");
+            // All of them are among those that were reserved.
+            assert!(steps.nth(first, 2) < from + steps.reserved(3), "{steps:?} from {from}");
+            // The next rows' ids follow without a gap.
+            assert_eq!(steps.first(from + steps.reserved(3)), steps.nth(first, 3), "{steps:?} from {from}");
+        }
     }
 }

@@ -67,6 +67,18 @@ pub(crate) fn no_full_group_by(facts: &Facts) -> Option<String> {
     Some(format!("SET_VAR(sql_mode='{}')", modes.replace('\'', "")))
 }
 
+/// Whether a hint has a `SET_VAR` of anything but what says how, and not what, the optimizer does.
+pub(crate) fn sets_more_than_the_optimizer(hint: &[u8]) -> bool {
+    const HOW: [&str; 3] = ["optimizer_", "sort_buffer_size", "join_buffer_size"];
+    let text = String::from_utf8_lossy(hint).to_ascii_lowercase();
+    let mut variables = text.split("set_var").skip(1);
+    let harmless = |rest: &str| {
+        let name = rest.trim_start().strip_prefix('(').unwrap_or_default().trim_start();
+        HOW.iter().any(|known| name.starts_with(known))
+    };
+    variables.any(|rest| !harmless(rest))
+}
+
 /// `innodb_snapshot_isolation` came in 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2 (MariaDB manual,
 /// "System Variables Added in …"; it is ON from 11.6.2 on, MDEV-35124): naming it elsewhere is error 1193.
 fn knows_snapshot_isolation(version: u32) -> bool {
@@ -78,5 +90,20 @@ fn knows_snapshot_isolation(version: u32) -> bool {
         1102 => version >= 110_204,
         1104 => version >= 110_402,
         series => series > 1104,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_that_set_what_a_write_means() {
+        let sets = |hint: &str| sets_more_than_the_optimizer(hint.as_bytes());
+        assert!(sets("/*+ SET_VAR(auto_increment_increment=10) */"));
+        assert!(sets("/*+ NO_ICP(t) set_var ( `optimizer_switch`='x') */"));
+        assert!(sets("/*+ SET_VAR(optimizer_switch='a=on') SET_VAR(time_zone='+05:00') */"));
+        assert!(!sets("/*+ SET_VAR( optimizer_switch='a=on') SET_VAR(sort_buffer_size=16M) */"));
+        assert!(!sets("/*+ MAX_EXECUTION_TIME(1000) */"));
     }
 }

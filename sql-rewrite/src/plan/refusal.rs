@@ -43,6 +43,8 @@ reasons! {
     KEY_EXPRESSION "key-expression" "assign an integer literal, or a sum or product of integer columns that are not assigned before it";
     KEY_CHANGE_IGNORE "key-change-ignore" "leave IGNORE out when primary key or shard key change";
     KEY_CHANGE_ROWS "key-change-of-several-rows" "change primary keys row by row";
+    SAFE_UPDATES "safe-updates" "name the row by its whole primary key, add a LIMIT, or SET sql_safe_updates = 0";
+    SET_VAR "set-var" "SET the variable for the session instead";
     TOO_MANY_KEYS "too-many-keys" "write in smaller steps, for instance with LIMIT";
     ORDINAL "order-by-ordinal" "order by the column's name";
     LONG_DATA "long-data" "bind it as a string or as a BLOB, or send it within the execute packet";

@@ -154,8 +154,22 @@ pub fn facts(mariadb: bool) -> Facts {
         lower_case_table_names: false,
         multi_statements: true,
         auto_increment_increment: 1,
+        auto_increment_offset: 1,
+        safe_updates: false,
         binary_rows: false,
     }
+}
+
+/// The facts of the session that a case is planned for.
+pub fn facts_of(case: &Case) -> Facts {
+    let mut facts = facts(option(&case.options, "mariadb").is_some());
+    facts.without_full_group_by = option(&case.options, "sql_mode").map(str::to_owned);
+    facts.safe_updates = option(&case.options, "safe_updates").is_some();
+    if let Some((increment, offset)) = option(&case.options, "ids").and_then(|text| text.split_once(',')) {
+        facts.auto_increment_increment = increment.parse().unwrap();
+        facts.auto_increment_offset = offset.parse().unwrap();
+    }
+    facts
 }
 
 /// What a session with this `sql_mode` says of ONLY_FULL_GROUP_BY.
