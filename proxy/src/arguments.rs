@@ -154,7 +154,10 @@ fn value(
             text().and_then(|text| text.parse().ok()).map(Value::Int)
         }
         kind::DOUBLE => text().and_then(|text| text.parse().ok()).map(Value::Double),
-        kind::DECIMAL | kind::NEWDECIMAL => Some(Value::Decimal(shown.to_vec())),
+        // Not in UTF-16, in which a client may want its results.
+        kind::DECIMAL | kind::NEWDECIMAL if shown.iter().all(u8::is_ascii_graphic) => {
+            Some(Value::Decimal(shown.to_vec()))
+        }
         kind::VARCHAR | kind::VAR_STRING | kind::STRING | kind::TINY_BLOB..=kind::BLOB => match own {
             Some(b"binary") => Some(Value::Blob(bytes.to_vec())),
             Some(_) if own == literals => Some(Value::Text(bytes.to_vec())),
