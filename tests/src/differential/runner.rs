@@ -372,7 +372,10 @@ async fn ask(
             Answer::text(client, &sql).await?
         };
         match (statement.asked, statement.counted) {
-            (_, true) => answer.with_counts(client, statement.writes.is_empty()).await,
+            (_, true) => {
+                let reads = statement.writes.is_empty() && !sql.starts_with("SHOW ");
+                answer.with_counts(client, reads).await
+            }
             (true, false) => answer.with_warnings(client).await,
             (false, false) => Ok(answer),
         }
