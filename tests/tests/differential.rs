@@ -23,7 +23,7 @@ const SEED: u64 = 7;
 
 /// What runs through Shunt: the seed, and how many statements, each in every phase.
 const THROUGH_SEED: u64 = 77;
-const STATEMENTS: u64 = 4_600;
+const STATEMENTS: u64 = 5_200;
 
 /// So many comparisons (one statement in one phase) at least.
 const COMPARISONS: u64 = 20_000;
