@@ -37,6 +37,15 @@ const SETTINGS: [&str; 14] = [
     "SET lc_time_names = 'de_DE'",
 ];
 
+/// Which rows a read gives is the server's choice, as behind a LIMIT.
+fn limited(step: &mut Step) {
+    if let Step::Statement(statement) = step
+        && statement.writes.is_empty()
+    {
+        statement.node = statement.node.clone().tagged(Tag::Limit);
+    }
+}
+
 fn frame(class: &'static str, text: impl Into<Node>) -> Step {
     Step::Statement(Statement::frame(class, text))
 }
@@ -124,6 +133,9 @@ impl Writer<'_> {
                 |step: &Step| matches!(step, Step::Statement(statement) if statement.node.has(Tag::Bag));
             while setting.contains("group_concat_max_len") && some.iter().any(cut) {
                 some = self.some_statement();
+            }
+            if setting.contains("sql_select_limit") {
+                some.iter_mut().for_each(limited);
             }
             steps.extend(some);
         }
